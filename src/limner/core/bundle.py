@@ -1,0 +1,131 @@
+"""The bundle: the one folder that predict, export and serve ever open. JSON and safetensors, no pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limner.core.errors import BundleError
+from limner.core.files import sha256, write_json
+from limner.core.labels import LabelSpace
+
+FORMAT_VERSION = 1
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class InputContract:
+    """What a network must be fed with.
+
+    Parameters
+    ----------
+    channels : channels of the pictures it was trained on.
+    scale : working size / native size.
+    normalization, intensity_range : see `DataPart` of the recipe.
+    tile, overlap, flips : see `InferencePart`.
+    threshold : score above which a pixel is foreground, for two classes.
+    """
+
+    channels: int
+    scale: float
+    normalization: str
+    intensity_range: tuple[float, float]
+    tile: int
+    overlap: float
+    flips: bool
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model and all that is needed to use it.
+
+    Parameters
+    ----------
+    folder : where it lies.
+    architecture, arguments : which network, and the arguments that build it again.
+    label_space : the classes.
+    contract : what the network is fed with.
+    training : checksum of the data and split, steps, scores, versions.
+    licences : licence of each set of weights it started from.
+    """
+
+    folder: Path
+    architecture: str
+    arguments: dict[str, Any]
+    label_space: LabelSpace
+    contract: InputContract
+    training: dict[str, Any] = field(default_factory=dict)
+    licences: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file."""
+        return self.folder / WEIGHTS
+
+    def save(self) -> None:
+        """Write ``bundle.json`` beside the weights, which must be there already; their hash goes into it."""
+        write_json(
+            self.folder / "bundle.json",
+            {
+                "format_version": FORMAT_VERSION,
+                "architecture": self.architecture,
+                "arguments": self.arguments,
+                "classes": self.label_space.as_dict(),
+                "input": dataclasses.asdict(self.contract),
+                "training": self.training,
+                "licences": list(self.licences),
+                "files": {WEIGHTS: sha256(self.weights)},
+            },
+        )
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Open a bundle, or the bundle of a run folder.
+
+    Raises
+    ------
+    BundleError : there is none, it is of a newer version, a file is missing or changed.
+    """
+    folder = path / "model" if (path / "model" / "bundle.json").is_file() else path
+    file = folder / "bundle.json"
+    if not file.is_file():
+        raise BundleError(
+            f"no model at {path}", expected="a run folder or a bundle with bundle.json", where=str(path),
+            fix="give the folder that limner train wrote, or train one: limner train DATA --out RUN",
+        )  # fmt: skip
+    try:
+        tree = json.loads(file.read_text(encoding="utf-8"))
+        version = int(tree["format_version"])
+        if version > FORMAT_VERSION:
+            raise BundleError(
+                f"bundle of format version {version}", expected=f"version {FORMAT_VERSION} or older", where=str(file),
+                fix="update Limner: pip install -U limner",
+            )  # fmt: skip
+        contract = tree["input"]
+        bundle = Bundle(
+            folder=folder,
+            architecture=tree["architecture"],
+            arguments=tree["arguments"],
+            label_space=LabelSpace.from_dict(tree["classes"]),
+            contract=InputContract(**{**contract, "intensity_range": tuple(contract["intensity_range"])}),
+            training=tree.get("training", {}),
+            licences=tuple(tree.get("licences", ())),
+        )
+        hashes: dict[str, str] = dict(tree["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"bundle.json cannot be read: {error!r}", expected="the file as limner train wrote it", where=str(file),
+            fix="copy the whole model folder again from the run",
+        ) from None  # fmt: skip
+    for name, expected in hashes.items():
+        found = sha256(folder / name) if (folder / name).is_file() else "missing"
+        if found != expected:
+            raise BundleError(
+                f"{name} is {'missing' if found == 'missing' else 'changed: sha256 ' + found[:12]}",
+                expected=f"sha256 {expected[:12]}", where=str(folder / name), fix="copy the whole model folder again from the run",
+            )  # fmt: skip
+    return bundle

@@ -1,0 +1,105 @@
+"""Files that are whole or not there: written under another name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from limner.core.errors import MachineError, OutputError
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a missing right into an error with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise MachineError(
+                f"no space left while writing {path.name} ({error.strerror})", expected="room on the disk", where=str(path),
+                fix="free some space; what was finished before is still there, and --resume goes on from it",
+            ) from error  # fmt: skip
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputError(
+                f"{path} cannot be written ({error.strerror})", expected="a folder with write permission",
+                where=str(path), fix="choose another folder with --out",
+            ) from error  # fmt: skip
+        raise
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary name in the folder of `path`, flush it to disk, and rename it to `path`.
+
+    Raises
+    ------
+    MachineError : the disk is full; nothing half-written is left.
+    OutputError : the folder may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    write_atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content`, whole or not at all."""
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all; NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+MARKER = ".limner-output"
+
+
+def prepare_output(folder: Path, *, overwrite: bool) -> Path:
+    """An empty folder to write to, marked as made by Limner so that only such a folder is ever replaced.
+
+    Raises
+    ------
+    OutputError : it exists, is not empty, and `overwrite` is False or it was not made by Limner.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", expected="a folder name", fix="choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise OutputError(
+                f"the output folder {folder} exists already", expected="a new folder", where=str(folder),
+                fix="choose another --out, or pass --overwrite to replace it",
+            )  # fmt: skip
+        if not (folder / MARKER).exists():
+            raise OutputError(
+                f"the folder {folder} was not made by Limner", expected="an output folder of an earlier call",
+                where=str(folder), fix="choose another --out; Limner deletes only what it wrote itself",
+            )  # fmt: skip
+        shutil.rmtree(folder)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+    return folder

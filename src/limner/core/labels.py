@@ -1,0 +1,97 @@
+"""Which classes there are, how they are coloured, and what a network has to answer."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.core.errors import DataError
+
+Task = Literal["multiclass", "multilabel"]
+Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Color = tuple[int, int, int]
+
+BACKGROUND_COLOR: Color = (0, 0, 0)
+
+
+def default_color(index: int) -> Color:
+    """A colour far from those of the neighbouring indices (golden-angle hues); index 0 is black.
+
+    Examples
+    --------
+    >>> default_color(0), default_color(1)
+    ((0, 0, 0), (230, 57, 57))
+    """
+    if index == 0:
+        return BACKGROUND_COLOR
+    hue = ((index - 1) * 0.61803398875) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.75, 0.9)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes of a data set, in id order; id 0 is the background.
+
+    Parameters
+    ----------
+    names : one name per class id, the background first; at least two, all different.
+    colors : one RGB triple per class; default: `default_color`.
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[Color, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 2 or len(set(self.names)) != len(self.names):
+            raise DataError(
+                f"classes {list(self.names)}", expected="at least two different names, the background first",
+                fix='declare them in limner.toml: classes = ["background", "nucleus"]',
+            )  # fmt: skip
+        if not self.colors:
+            object.__setattr__(self, "colors", tuple(default_color(i) for i in range(len(self.names))))
+        if len(self.colors) != len(self.names):
+            raise DataError(f"{len(self.colors)} colours for {len(self.names)} classes", expected="one each")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def task(self) -> Task:
+        """``multilabel`` (one yes/no map) for two classes, else ``multiclass``."""
+        return "multilabel" if len(self.names) == 2 else "multiclass"
+
+    @property
+    def num_maps(self) -> int:
+        """How many maps a network returns: 1 for two classes, else one per class."""
+        return 1 if self.task == "multilabel" else len(self.names)
+
+    @property
+    def foreground_names(self) -> tuple[str, ...]:
+        """All names but the background."""
+        return self.names[1:]
+
+    def decode(self, scores: npt.NDArray[np.float32], *, threshold: float = 0.5) -> Labels:
+        """Scores after sigmoid or softmax ``(K, *spatial)`` to class ids ``(*spatial)``, uint8 (uint16 above 256)."""
+        dtype = np.uint8 if len(self) <= 256 else np.uint16
+        if self.task == "multilabel":
+            return (scores[0] > threshold).astype(dtype)
+        return scores.argmax(0).astype(dtype)
+
+    def palette(self) -> list[int]:
+        """768 numbers for a palette PNG."""
+        flat = [channel for color in self.colors[:256] for channel in color]
+        return flat + [0] * (768 - len(flat))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The classes as JSON."""
+        return {"names": list(self.names), "colors": [list(color) for color in self.colors]}
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> LabelSpace:
+        """The inverse of `as_dict`."""
+        return cls(tuple(value["names"]), tuple((int(r), int(g), int(b)) for r, g, b in value.get("colors", [])))

@@ -1,0 +1,315 @@
+"""The recipe: every choice of a training run, with its reason; a file and a value are the same thing.
+
+Sections are frozen dataclasses; a key that none of them knows is refused with the nearest name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from limner.core.choices import nearest
+from limner.core.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """How pictures become network input."""
+
+    scale: float = 1.0  # working size / native size, both sides
+    patch_hw: tuple[int, int] = (256, 256)  # training patch at working scale, multiples of 32
+    channels: int = 3  # channels of the pictures; a network with pre-trained colour input repeats a gray one
+    normalization: str = "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.5 % to 0..255 first
+    intensity_range: tuple[float, float] = (0.0, 255.0)  # native values that become 0 and 255 under "fixed"
+
+
+@dataclass(frozen=True)
+class SplitPart:
+    """Who trains, who chooses, who judges."""
+
+    rule: str = "automatic"  # automatic, or "given" when the data bring their split
+    val_share: float = 0.15  # of the groups or pictures that may train
+    test_share: float = 0.2  # of all, only for an automatic split
+    group_by: str = ""  # regular expression on the stem; its first group, or whole match, names the group; "" = none
+
+
+@dataclass(frozen=True)
+class EncoderPart:
+    """The half of the network that looks."""
+
+    name: str = "tf_efficientnet_lite0"  # any timm encoder
+    pretrained: bool = True
+    weights: str = ""  # a local weights file (safetensors); "" = the weights that belong to the name
+
+
+@dataclass(frozen=True)
+class ModelPart:
+    """The half of the network that draws."""
+
+    architecture: str = "unet"
+    decoder_widths: tuple[int, ...] = (128, 64, 48, 32, 16)  # coarse to fine; one fewer than the encoder's halvings + 1 ends at half size
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class LossPart:
+    """What training makes small: the weighted sum of the two."""
+
+    cross_entropy: float = 1.0
+    dice: float = 1.0
+    class_weights: tuple[float, ...] = ()  # per class id for the cross-entropy; empty = all 1
+
+
+@dataclass(frozen=True)
+class SamplingPart:
+    """Which patches are shown."""
+
+    batch: int = 8
+    patches_per_image: int = 1  # in one epoch
+    foreground_share: float = 0.5  # of the patches are centred near a foreground pixel, classes taken in turn
+    balance_groups: bool = False  # draw groups evenly instead of pictures
+
+
+@dataclass(frozen=True)
+class AugmentationPart:
+    """How patches are varied; geometry is one warp of image and labels alike."""
+
+    flip_x: bool = True
+    flip_y: bool = True
+    rotation_degrees: float = 180.0  # largest angle to either side
+    scale_min: float = 0.7
+    scale_max: float = 1.4
+    brightness: float = 0.2  # largest shift, in units of the full range
+    contrast: float = 0.3  # largest relative change
+    gamma: float = 0.3  # largest |log gamma|
+    color: float = 0.0  # largest relative change of one channel
+    noise: float = 0.03  # largest standard deviation, in units of the full range
+    blur: float = 0.0  # share of patches that are blurred
+    invert: bool = False  # sometimes bright becomes dark
+
+
+@dataclass(frozen=True)
+class OptimizerPart:
+    """How weights are changed."""
+
+    name: str = "adamw"
+    learning_rate: float = 1e-3
+    encoder_rate: float = 0.3  # learning rate of the encoder relative to the rest
+    weight_decay: float = 0.01
+    clip_norm: float = 5.0
+    ema: float = 0.0  # decay of the averaged weights per step; 0 = none
+    precision: str = "auto"  # auto, float32 or bfloat16
+
+
+@dataclass(frozen=True)
+class SchedulePart:
+    """How long."""
+
+    budget: str = "10m"  # a duration, or "none"
+    epochs: int = 0  # 0 = as many as the budget holds
+    steps: int = 0  # 0 = from budget or epochs; written into a run when the budget was measured
+    revisions: tuple[tuple[int, int], ...] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
+    warmup_share: float = 0.04
+    validations: int = 12  # how many times at most, evenly over the run
+    patience: int = 0  # stop after so many validations without a better one; 0 = never
+
+
+@dataclass(frozen=True)
+class InferencePart:
+    """How pictures are predicted."""
+
+    tile: int = 0  # side of a tile in input pixels; 0 = whole picture where it fits
+    overlap: float = 0.25  # of a tile's side
+    threshold: float = 0.5
+    flips: bool = False  # average over mirrored copies
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every choice of a run; `reasons` maps dotted keys to sentences and travels as comments in the file."""
+
+    seed: int = 0
+    data: DataPart = field(default_factory=DataPart)
+    split: SplitPart = field(default_factory=SplitPart)
+    encoder: EncoderPart = field(default_factory=EncoderPart)
+    model: ModelPart = field(default_factory=ModelPart)
+    loss: LossPart = field(default_factory=LossPart)
+    sampling: SamplingPart = field(default_factory=SamplingPart)
+    augmentation: AugmentationPart = field(default_factory=AugmentationPart)
+    optimizer: OptimizerPart = field(default_factory=OptimizerPart)
+    schedule: SchedulePart = field(default_factory=SchedulePart)
+    inference: InferencePart = field(default_factory=InferencePart)
+    reasons: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def override(self, changes: Mapping[str, Any], *, reason: str = "set by hand") -> Recipe:
+        """A copy with dotted keys changed.
+
+        Raises
+        ------
+        RecipeError : unknown key or a value of another kind.
+
+        Examples
+        --------
+        >>> Recipe().override({"schedule.epochs": 3}).schedule.epochs
+        3
+        """
+        recipe = self
+        for key, value in changes.items():
+            recipe = _replace(recipe, key, value)
+        return dataclasses.replace(recipe, reasons={**self.reasons, **dict.fromkeys(changes, reason)})
+
+    def get(self, key: str) -> Any:
+        """The value at a dotted key."""
+        value: Any = self
+        for part in key.split("."):
+            value = getattr(value, part)
+        return value
+
+    def items(self) -> list[tuple[str, Any]]:
+        """All dotted keys with their values, in file order."""
+        found: list[tuple[str, Any]] = []
+        for part in dataclasses.fields(self):
+            value = getattr(self, part.name)
+            if dataclasses.is_dataclass(value):
+                found += [(f"{part.name}.{f.name}", getattr(value, f.name)) for f in dataclasses.fields(value)]
+            elif part.name != "reasons":
+                found.append((part.name, value))
+        return found
+
+    def to_toml(self) -> str:
+        """The file: one line per key, its reason as a comment above or behind it."""
+        lines, section = ["# A Limner recipe. Every line may be edited; unknown keys are refused.", ""], ""
+        for key, value in self.items():
+            head, _, name = key.rpartition(".")
+            if head != section:
+                lines += ["", f"[{head}]"]
+                section = head
+            reason = self.reasons.get(key, "")
+            lines.append(f"{name} = {_toml(value)}" + (f"  # {' '.join(reason.split())}" if reason else ""))
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, text: str, *, where: str = "recipe") -> Recipe:
+        """Read a recipe; keys that are absent keep their defaults.
+
+        Raises
+        ------
+        RecipeError : not TOML, an unknown key (with the nearest name), or a value of another kind.
+        """
+        try:
+            tree = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"not valid TOML: {error}", where=where, fix="correct that line") from None
+        changes: dict[str, Any] = {}
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                changes |= {f"{key}.{name}": entry for name, entry in value.items()}
+            else:
+                changes[key] = value
+        recipe = cls()
+        for key, value in changes.items():
+            recipe = _replace(recipe, key, value, where=where)
+        return dataclasses.replace(recipe, reasons=_comments(text))
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a recipe file.
+
+        Raises
+        ------
+        RecipeError : the file is missing or cannot be obeyed.
+        """
+        try:
+            return cls.from_toml(path.read_text(encoding="utf-8"), where=str(path))
+        except FileNotFoundError:
+            raise RecipeError(f"no recipe at {path}", expected="a TOML file", fix="make one with: limner plan DATA -o recipe.toml") from None
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """``key=value`` strings to a dict; values are TOML, and anything that is not is taken as text.
+
+    Raises
+    ------
+    RecipeError : no equals sign.
+
+    Examples
+    --------
+    >>> parse_settings(["schedule.epochs=6", "schedule.budget=none", "data.patch_hw=[96, 128]"])
+    {'schedule.epochs': 6, 'schedule.budget': 'none', 'data.patch_hw': [96, 128]}
+    """
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        key, sign, text = setting.partition("=")
+        if not sign:
+            raise RecipeError(f"'{setting}'", expected="KEY=VALUE", where="--set", fix="as in --set schedule.epochs=20")
+        try:
+            changes[key.strip()] = tomllib.loads(f"value = {text.strip()}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = text.strip()
+    return changes
+
+
+def _keys() -> list[str]:
+    return [key for key, _ in Recipe().items()]
+
+
+def _replace(recipe: Recipe, key: str, value: Any, *, where: str = "") -> Recipe:
+    head, _, name = key.rpartition(".")
+    owner: Any = getattr(recipe, head, None) if head else recipe
+    if key not in _keys() or owner is None:
+        tails = [known for known in _keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
+        hint = f"did you mean '{tails[0]}'?" if tails else nearest(key, _keys())
+        raise RecipeError(f"unknown key '{key}'", expected="a key of the recipe", where=where or key, fix=hint)
+    kind = typing.get_type_hints(type(owner))[name]
+    changed = dataclasses.replace(owner, **{name: _convert(value, kind, key, where)})
+    return dataclasses.replace(recipe, **{head: changed}) if head else typing.cast(Recipe, changed)
+
+
+def _convert(value: Any, kind: Any, key: str, where: str) -> Any:
+    def refuse() -> RecipeError:
+        name = str(kind).replace("typing.", "") if isinstance(kind, types.GenericAlias) else kind.__name__
+        return RecipeError(f"{key} = {value!r}", expected=f"a value of kind {name}", where=where or key, fix=f"correct {key}")
+
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str):
+        return value
+    if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
+        inner = typing.get_args(kind)
+        inner = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
+        if len(inner) == len(value):
+            return tuple(_convert(v, k, key, where) for v, k in zip(value, inner, strict=True))
+    raise refuse()
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
+
+
+def _comments(text: str) -> dict[str, str]:
+    """Reasons found behind the values of a recipe file."""
+    reasons, section = {}, ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[] ") + "."
+        elif "  # " in line and "=" in line:
+            before, _, reason = line.partition("  # ")
+            reasons[section + before.partition("=")[0].strip()] = reason.strip()
+    return reasons
