@@ -116,8 +116,9 @@ class SchedulePart:
     epochs: int = 0  # 0 = as many as the budget holds
     steps: int = 0  # 0 = from budget or epochs; written into a run when the budget was measured
     revisions: tuple[tuple[int, int], ...] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
-    warmup_share: float = 0.04
-    validations: int = 12  # how many times at most, evenly over the run
+    warmup_steps: int = 30
+    validations: int = 10  # how many times at most, evenly over the run
+    validate_every: int = 0  # steps; 0 = from validations; written into a run when the budget was measured
     patience: int = 0  # stop after so many validations without a better one; 0 = never
 
 

@@ -1,0 +1,46 @@
+"""Limner: from a folder of pictures and masks to a segmentation model you can trust.
+
+Every verb is a function here with the same name and arguments as on the command line; nothing heavy is imported before
+a verb is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from limner.api.check import check
+    from limner.api.convert import convert
+    from limner.api.demo import demo
+    from limner.api.evaluate import evaluate
+    from limner.api.info import info
+    from limner.api.plan import plan
+    from limner.api.predict import predict
+    from limner.api.train import train
+    from limner.core.bundle import Bundle
+    from limner.core.labels import LabelSpace
+    from limner.core.prediction import Prediction
+    from limner.core.recipe import Recipe
+    from limner.core.report import Report
+    from limner.core.sample import Sample
+
+__version__ = "0.1.0.dev0"
+
+_VERBS = ("check", "convert", "demo", "evaluate", "info", "plan", "predict", "train")
+_NOUNS = {
+    "Bundle": "bundle", "LabelSpace": "labels", "Prediction": "prediction", "Recipe": "recipe", "Report": "report", "Sample": "sample",
+}  # fmt: skip
+
+__all__ = [
+    "Bundle", "LabelSpace", "Prediction", "Recipe", "Report", "Sample", "__version__",
+    "check", "convert", "demo", "evaluate", "info", "plan", "predict", "train",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        return getattr(importlib.import_module(f"limner.api.{name}"), name)
+    if name in _NOUNS:
+        return getattr(importlib.import_module(f"limner.core.{_NOUNS[name]}"), name)
+    raise AttributeError(f"module 'limner' has no attribute '{name}'")

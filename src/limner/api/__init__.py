@@ -1,0 +1,1 @@
+"""One verb, one file: keyword arguments in, values out, no printing."""

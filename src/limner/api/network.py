@@ -1,0 +1,88 @@
+"""Between recipe, network and bundle: what training and prediction must agree on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from limner.api.run_folder import RunFolder
+from limner.core.bundle import Bundle, InputContract
+from limner.core.files import write_atomic
+from limner.core.labels import LabelSpace
+from limner.core.recipe import Recipe
+from limner.data.dataset import Dataset, Item
+from limner.data.splits import Split
+from limner.evaluation.evaluate import Scorer
+from limner.inference.segmenter import NetworkSegmenter
+from torch import nn
+
+from limner.models import build
+from limner.models.encoder import load_pretrained
+from limner.runtimes.pytorch import TorchPredictor
+from limner.training.checkpoint import Progress
+from limner.training.loop import Validation, seed_step
+
+
+def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, dict[str, Any], tuple[str, ...]]:
+    """The network, the arguments that build it again, and the licences of its first weights."""
+    part = recipe.model
+    config: dict[str, Any] = {}
+    if part.architecture == "unet":
+        config = {"encoder": recipe.encoder.name, "decoder_widths": list(part.decoder_widths), "dropout": part.dropout}
+    pretrained = recipe.encoder.pretrained and part.architecture == "unet"
+    channels = 3 if pretrained and recipe.data.channels == 1 else recipe.data.channels
+    seed_step(recipe.seed, -1)
+    network = build(part.architecture, config, channels=channels, maps=label_space.num_maps)
+    licences: tuple[str, ...] = ()
+    if pretrained:
+        licences = (load_pretrained(network.encoder, recipe.encoder.name, weights=recipe.encoder.weights),)  # type: ignore[arg-type]
+    return network, {"channels": channels, "maps": label_space.num_maps, **config}, licences
+
+
+def input_contract(recipe: Recipe) -> InputContract:
+    """How pictures have to be fed to a network of this recipe."""
+    data, inference = recipe.data, recipe.inference
+    return InputContract(
+        channels=data.channels, scale=data.scale, normalization=data.normalization, intensity_range=data.intensity_range,
+        tile=inference.tile, overlap=inference.overlap, flips=inference.flips, threshold=inference.threshold,
+    )  # fmt: skip
+
+
+def make_validation(
+    dataset: Dataset, items: tuple[Item, ...], recipe: Recipe, *, channels: int, bfloat16: bool
+) -> Callable[[nn.Module], Validation]:
+    """A function that scores a module on whole validation pictures at native size, with the code of ``evaluate``."""
+    samples = [dataset.load(item) for item in items]
+
+    def validate(module: nn.Module) -> Validation:
+        segmenter = NetworkSegmenter(TorchPredictor(module, bfloat16=bfloat16), input_contract(recipe), dataset.label_space, channels)
+        scorer = Scorer(dataset.label_space)
+        for sample in samples:
+            assert sample.labels is not None
+            scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
+        value = scorer.macro_dice()
+        scores = {"val_dice": value, "val_foreground_dice": scorer.foreground_dice()}
+        return Validation("val_dice", value, scores, scorer.silent_classes())
+
+    return validate
+
+
+def write_bundle(
+    folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, progress: Progress, *, arguments: dict[str, Any], licences: tuple[str, ...]
+) -> None:
+    """The best weights and all that is needed to use them."""
+    import limner
+
+    folder.model.mkdir(parents=True, exist_ok=True)
+    bundle = Bundle(
+        folder=folder.model, architecture=recipe.model.architecture, arguments=arguments, label_space=dataset.label_space,
+        contract=input_contract(recipe),
+        training={
+            "limner": limner.__version__, "data": dataset.root.name, "split_checksum": split.checksum, "pictures": split.counts(),
+            "seed": recipe.seed, "steps": progress.step, "best": progress.best, "precision": recipe.optimizer.precision,
+        },
+        licences=licences,
+    )  # fmt: skip
+    write_atomic(bundle.weights, lambda temporary: shutil.copyfile(folder.checkpoints / "best.safetensors", temporary))
+    bundle.save()

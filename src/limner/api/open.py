@@ -1,0 +1,38 @@
+"""From a name on the command line to something that segments."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from limner.api.extras import require_training
+from limner.core.bundle import Bundle, read_bundle
+from limner.inference.segmenter import NetworkSegmenter
+
+
+def open_segmenter(model: Path, *, tile: int | None = None, keep_scores: bool = False) -> tuple[NetworkSegmenter, Bundle]:
+    """The network of a run folder or bundle, ready to segment.
+
+    Parameters
+    ----------
+    model : run folder or bundle folder.
+    tile : side of a tile in input pixels, in place of the bundle's own choice.
+    keep_scores : predictions carry scores as well.
+
+    Raises
+    ------
+    BundleError : it cannot be opened.
+    MachineError : no runtime for it is installed.
+    """
+    bundle = read_bundle(model)
+    require_training()
+    from limner.runtimes import pytorch
+    from limner.runtimes.precision import use_bfloat16
+
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    predictor = pytorch.load(bundle, bfloat16=use_bfloat16(str(bundle.training.get("precision", "auto"))), device=device)
+    contract = bundle.contract if tile is None else dataclasses.replace(bundle.contract, tile=tile)
+    segmenter = NetworkSegmenter(predictor, contract, bundle.label_space, int(bundle.arguments["channels"]), keep_scores)
+    return segmenter, bundle

@@ -1,0 +1,65 @@
+"""Decide a recipe for a data set and say why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from limner.api.extras import require_training
+from limner.core.duration import parse_duration
+from limner.core.files import write_text
+from limner.core.protocols import Listener, Silent
+from limner.core.recipe import Recipe, SplitPart
+from limner.data.dataset import Dataset, open_dataset
+from limner.data.fingerprint import take_fingerprint
+from limner.data.splits import Split, make_split
+
+DEFAULT_SECONDS = 600.0
+
+
+def plan(data: Path | str, *, out: Path | str | None = None, settings: Mapping[str, Any] | None = None, listener: Listener | None = None) -> Recipe:
+    """The recipe for the data set in folder `data`.
+
+    Parameters
+    ----------
+    data : folder in any layout that ``check`` reads.
+    out : where to write the recipe, or None.
+    settings : dotted keys fixed by hand; rules that depend on them follow.
+    listener : hears of progress.
+
+    Raises
+    ------
+    DataError : the data cannot be used; `check` lists everything.
+    RecipeError : a setting names an unknown key.
+    MachineError : the training extra is missing (the plan depends on the machine's instructions).
+    """
+    require_training()
+    listener = listener or Silent()
+    dataset = open_dataset(Path(data), listener=listener)
+    settings = dict(settings or {})
+    recipe = plan_dataset(dataset, split_dataset(dataset, settings), settings, listener=listener)
+    if out is not None:
+        write_text(Path(out), recipe.to_toml())
+    return recipe
+
+
+def split_dataset(dataset: Dataset, settings: Mapping[str, Any]) -> Split:
+    """The split that `settings` ask for, or the default one."""
+    recipe = Recipe().override(settings)
+    return make_split(dataset, rule=recipe.split, seed=recipe.seed)
+
+
+def plan_dataset(dataset: Dataset, split: Split, settings: Mapping[str, Any], *, listener: Listener) -> Recipe:
+    """The recipe for an open data set; only pictures that may train are looked at."""
+    from limner.api.machine import this_machine
+    from limner.planning.planner import make_plan
+
+    usable = dataset.with_items(tuple(item for item in split.items if item.split in ("train", "val")))
+    facts = take_fingerprint(usable, listener)
+    budget = str(settings.get("schedule.budget", Recipe().schedule.budget))
+    seconds = DEFAULT_SECONDS if budget == "none" else parse_duration(budget)
+    start = dataclasses.replace(Recipe(), split=SplitPart(rule="given" if dataset.split_rule else "automatic"))
+    recipe = make_plan(facts, this_machine(), dataset.label_space, budget_seconds=seconds, start=start, overrides=settings)
+    return dataclasses.replace(recipe, reasons={"split.rule": split.rule, **recipe.reasons})

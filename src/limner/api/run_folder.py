@@ -1,0 +1,120 @@
+"""The run folder: which file lies where, and how each is written whole."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.core.errors import OutputError
+from limner.core.files import disk_errors, prepare_output, write_json, write_text
+from limner.core.recipe import Recipe
+from limner.data.splits import Split, write_split
+
+if TYPE_CHECKING:
+    from limner.training.checkpoint import Progress
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run, and the writers of its small files."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as it was obeyed."""
+        return self.path / "recipe.toml"
+
+    @property
+    def split(self) -> Path:
+        """Who trained, chose and judged."""
+        return self.path / "split.csv"
+
+    @property
+    def model(self) -> Path:
+        """The bundle."""
+        return self.path / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        """``last.safetensors`` and ``best.safetensors``."""
+        return self.path / "checkpoints"
+
+    @property
+    def evaluation(self) -> Path:
+        """``summary.json`` and ``per_image.csv``."""
+        return self.path / "evaluation"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded pictures that do not fit into memory; removed at the end."""
+        return self.path / "cache"
+
+    def open(self, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
+        """Make or reopen the folder; the result when the run in it is finished.
+
+        Raises
+        ------
+        OutputError : the folder is taken and neither `resume` nor `overwrite` is set.
+        """
+        done = self.path / "train.json"
+        if resume and done.is_file():
+            result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+            return result
+        if resume and self.path.is_dir():
+            if any(self.path.iterdir()) and not (self.path / ".limner-output").exists():
+                raise OutputError(f"{self.path} is not a run of Limner", expected="a run folder or a new one", where=str(self.path), fix="choose another --out")
+            for left in self.path.rglob(".*.tmp"):
+                left.unlink(missing_ok=True)
+        if not (resume and (self.path / ".limner-output").exists()):
+            prepare_output(self.path, overwrite=overwrite)
+        return None
+
+    def start(self, recipe: Recipe, split: Split, root: Path) -> None:
+        """Write what a run is started with; the split first, so that a recipe never stands without one."""
+        if not self.recipe.is_file():
+            write_split(self.split, split, root)
+            write_text(self.recipe, recipe.to_toml())
+
+    def write_recipe(self, recipe: Recipe, progress: Progress) -> None:
+        """Write down the steps that a budget became, so that the run can be repeated."""
+        part = recipe.schedule
+        if part.budget != "none" and not part.steps and progress.stopped:
+            plan = progress.plan
+            measured = f"measured: what a budget of {part.budget} held on this machine"
+            recipe = recipe.override(
+                {"schedule.steps": plan[0][1], "schedule.revisions": tuple(plan[1:]), "schedule.validate_every": progress.validate_every},
+                reason=measured,
+            )
+        write_text(self.recipe, recipe.to_toml())
+
+    def write_history(self, progress: Progress) -> None:
+        """``history.csv``: one row per validation."""
+        if not progress.history:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(progress.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(progress.history)
+        write_text(self.path / "history.csv", text.getvalue())
+
+    def log(self, event: dict[str, Any]) -> None:
+        """Append one line to ``log.jsonl``; not-a-number becomes null."""
+        clean = {key: None if isinstance(value, float) and value != value else value for key, value in event.items()}
+        with disk_errors(self.path / "log.jsonl"), (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%S"), **clean}) + "\n")
+
+    def remove_cache(self) -> None:
+        """Remove decoded pictures."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Mark the run as finished; written last."""
+        self.remove_cache()
+        write_json(self.path / "train.json", result)

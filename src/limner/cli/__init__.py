@@ -1,0 +1,28 @@
+"""The command line: one command, one file; parse, call, show. Heavy imports wait until a verb is used."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from limner.cli import check, convert, demo, evaluate, info, plan, predict, train
+
+app = typer.Typer(
+    name="limner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="From a folder of pictures and masks to a segmentation model you can trust.",
+)  # fmt: skip
+
+for command in (demo, check, convert, plan, train, evaluate, predict, info):
+    name = command.__name__.rpartition(".")[2]
+    app.command(name)(getattr(command, name))
+
+
+def main() -> None:
+    """Entry point of the ``limner`` command."""
+    if sys.argv[1:] == ["--version"]:
+        import limner
+
+        print(f"limner {limner.__version__}")
+        return
+    app()

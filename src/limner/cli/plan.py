@@ -1,0 +1,37 @@
+"""``limner plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from limner.cli import show
+
+if TYPE_CHECKING:
+    from limner.core.recipe import Recipe
+
+
+def plan(
+    data: Path = typer.Argument(..., help="Folder of pictures and masks."),
+    out: Path | None = typer.Option(None, "-o", "--out", help="File to write the recipe to; default: print it."),
+    settings: list[str] = typer.Option([], "--set", help="KEY=VALUE, for example schedule.budget=30m; repeatable."),
+    as_json: bool = show.JSON,
+    debug: bool = show.DEBUG,
+) -> None:
+    """Decide a recipe for the data and say why, line by line."""
+
+    def verb(listener: Any) -> Recipe:
+        from limner.api.plan import plan as call
+        from limner.core.recipe import parse_settings
+
+        return call(data, out=out, settings=parse_settings(settings), listener=listener)
+
+    def lines(recipe: Recipe) -> None:
+        print(recipe.to_toml() if out is None else f"written to {out}; train with: limner train {data} --recipe {out}")
+
+    def document(recipe: Recipe) -> dict[str, Any]:
+        return {"recipe": dict(recipe.items()), "reasons": dict(recipe.reasons), "out": None if out is None else str(out)}
+
+    show.run(verb, show=lines, document=document, as_json=as_json, debug=debug)

@@ -1,0 +1,52 @@
+"""``limner train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from limner.cli import show
+
+if TYPE_CHECKING:
+    from limner.api.train import TrainResult
+
+
+def train(
+    data: Path = typer.Argument(..., help="Folder of pictures and masks."),
+    recipe: str | None = typer.Option(None, help="Recipe file, or auto; default: decide one."),
+    settings: list[str] = typer.Option([], "--set", help="KEY=VALUE that overrules the recipe; repeatable."),
+    budget: str | None = typer.Option(None, help="Wall-clock time from the first step to the last, as in 10m."),
+    out: Path | None = typer.Option(None, help="Run folder; default: runs/<name of DATA>."),
+    resume: bool = typer.Option(False, "--resume", help="Go on with the run in --out; start it when there is none."),
+    seed: int | None = typer.Option(None, help="Of everything random."),
+    allow_leaks: bool = typer.Option(False, "--allow-leaks", help="Train although the given split leaks."),
+    overwrite: bool = show.OVERWRITE,
+    as_json: bool = show.JSON,
+    debug: bool = show.DEBUG,
+) -> None:
+    """Train, keep the best, judge it on the test split, write report.html."""
+
+    def verb(listener: Any) -> TrainResult:
+        from limner.api.train import train as call
+        from limner.core.recipe import parse_settings
+
+        return call(
+            data, recipe=recipe, settings=parse_settings(settings), budget=budget, out=out, resume=resume, seed=seed,
+            overwrite=overwrite, allow_leaks=allow_leaks, listener=listener,
+        )  # fmt: skip
+
+    show.run(
+        verb, show=lines, document=lambda result: result.as_dict(), as_json=as_json, debug=debug,
+        failed=lambda result: show.INTERRUPTED if result.stopped == "interrupted" else 0,
+    )  # fmt: skip
+
+
+def lines(result: TrainResult) -> None:
+    """The result in a few lines."""
+    if result.stopped != "interrupted":
+        best = result.best
+        print(f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; best after step {best['step']} ({best['metric']} {best['value']:.4f})")
+        show.print_scores(result.test)
+        print(f"\nmodel:  {result.model}\nreport: {result.run / 'report.html'}")

@@ -1,0 +1,1 @@
+"""From files to samples: layouts, pictures, masks, checks and splits. NumPy only, no torch."""

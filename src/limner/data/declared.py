@@ -1,0 +1,178 @@
+"""``limner.toml`` beside the data: what a person declares about them; it always wins over guessing."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from limner.core.choices import nearest
+from limner.core.errors import DataError
+from limner.core.labels import Color
+
+FILE_NAME = "limner.toml"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The keys of ``limner.toml``; everything is optional.
+
+    Parameters
+    ----------
+    classes : names in id order, the background first.
+    colors : one RGB triple per class; also how colour masks are read.
+    images, masks : folder names relative to the data.
+    pairs : image to mask, both relative to the data.
+    group : regular expression on the stem; its first group, or the whole match, names the group.
+    groups : group of each image path or stem, from ``group = {csv = ..., column = ...}``.
+    ignore : value in mask files whose pixels are not known.
+    spacing : height and width of a pixel in mm, or None.
+    where : the file, for messages; empty when there is none.
+    """
+
+    classes: tuple[str, ...] = ()
+    colors: tuple[Color, ...] = ()
+    images: str = ""
+    masks: str = ""
+    pairs: Mapping[str, str] = field(default_factory=dict)
+    group: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    ignore: int | None = None
+    spacing: tuple[float, float] | None = None
+    where: str = ""
+
+    def group_of(self, name: str) -> str:
+        """The declared group of an image path, or an empty string."""
+        stem = PurePosixPath(name).stem
+        if self.groups:
+            return self.groups.get(name, self.groups.get(stem, ""))
+        match = re.search(self.group, stem) if self.group else None
+        if match is None:
+            return ""
+        return next((part for part in match.groups() if part), match.group(0))
+
+
+def read_declared(root: Path) -> Declared:
+    """What ``limner.toml`` in `root` says; nothing when there is no such file.
+
+    Raises
+    ------
+    DataError : not TOML, an unknown key (with the nearest name), or a value of another kind.
+    """
+    path = root / FILE_NAME
+    if not path.is_file():
+        return Declared()
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"not valid TOML: {error}", expected="key = value lines", where=str(path), fix="correct that line"
+        ) from None
+    known = ("classes", "colors", "images", "masks", "pairs", "group", "ignore", "spacing")
+    for key in tree:
+        if key not in known:
+            raise DataError(
+                f"unknown key '{key}'", expected=f"one of {', '.join(known)}", where=str(path), fix=nearest(key, known)
+            )
+    groups, group = _groups(root, tree.get("group", ""), path)
+    return Declared(
+        classes=_texts(tree, "classes", path),
+        colors=_colors(tree, path),
+        images=_text(tree, "images", path),
+        masks=_text(tree, "masks", path),
+        pairs=_pairs(tree, path),
+        group=group,
+        groups=groups,
+        ignore=_ignore(tree, path),
+        spacing=_spacing(tree, path),
+        where=str(path),
+    )
+
+
+def _refuse(key: str, value: object, expected: str, path: Path) -> DataError:
+    return DataError(f"{key} = {value!r}", expected=expected, where=str(path), fix=f"correct {key}")
+
+
+def _text(tree: dict[str, Any], key: str, path: Path) -> str:
+    value = tree.get(key, "")
+    if not isinstance(value, str):
+        raise _refuse(key, value, "a folder name in quotes", path)
+    return value.strip("/")
+
+
+def _texts(tree: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
+    value = tree.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise _refuse(key, value, 'a list of names such as ["background", "nucleus"]', path)
+    if key in tree and (len(value) < 2 or len(set(value)) != len(value)):
+        raise _refuse(key, value, "at least two different names, the background first", path)
+    return tuple(value)
+
+
+def _colors(tree: dict[str, Any], path: Path) -> tuple[Color, ...]:
+    value, colors = tree.get("colors", []), []
+    count = len(tree.get("classes", []))
+    for color in value if isinstance(value, list) else [None]:
+        if isinstance(color, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", color):
+            color = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        if (
+            not isinstance(color, list)
+            or len(color) != 3
+            or not all(isinstance(c, int) and 0 <= c <= 255 for c in color)
+        ):
+            raise _refuse("colors", value, 'one [red, green, blue] or "#rrggbb" per class', path)
+        colors.append((color[0], color[1], color[2]))
+    if colors and len(colors) != count:
+        raise _refuse("colors", value, f"one colour for each of the {count} classes", path)
+    if len(set(colors)) != len(colors):
+        raise _refuse("colors", value, "colours that differ", path)
+    return tuple(colors)
+
+
+def _pairs(tree: dict[str, Any], path: Path) -> dict[str, str]:
+    value = tree.get("pairs", {})
+    if not isinstance(value, dict) or not all(isinstance(mask, str) for mask in value.values()):
+        raise _refuse("pairs", value, 'a table such as {"a.jpg" = "a-label.png"}', path)
+    return value
+
+
+def _ignore(tree: dict[str, Any], path: Path) -> int | None:
+    value = tree.get("ignore")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise _refuse("ignore", value, "a whole number of 0 or more", path)
+    return value
+
+
+def _spacing(tree: dict[str, Any], path: Path) -> tuple[float, float] | None:
+    value = tree.get("spacing")
+    if value is None:
+        return None
+    sides = value if isinstance(value, list) else [value, value]
+    if len(sides) != 2 or not all(isinstance(s, int | float) and not isinstance(s, bool) and s > 0 for s in sides):
+        raise _refuse("spacing", value, "mm per pixel, one number or [height, width]", path)
+    return float(sides[0]), float(sides[1])
+
+
+def _groups(root: Path, value: object, path: Path) -> tuple[dict[str, str], str]:
+    """The table and the regular expression behind ``group``; one of them is empty."""
+    if isinstance(value, str):
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise _refuse("group", value, f"a regular expression ({error})", path) from None
+        return {}, value
+    if not isinstance(value, dict) or set(value) != {"csv", "column"}:
+        raise _refuse("group", value, 'a regular expression, or {csv = "cases.csv", column = "patient"}', path)
+    try:
+        with (root / str(value["csv"])).open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError:
+        raise _refuse("group", value, f"a readable file {value['csv']} beside limner.toml", path) from None
+    columns = list(rows[0]) if rows else []
+    if value["column"] not in columns or "image" not in columns:
+        raise _refuse("group", value, f"columns image and {value['column']} (found: {', '.join(columns)})", path)
+    return {row["image"].replace("\\", "/"): row[value["column"]] for row in rows}, ""

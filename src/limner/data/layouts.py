@@ -1,0 +1,354 @@
+"""Which file is an image and which mask belongs to it: ``limner.toml``, then ``splits.csv``, then folder names.
+
+images/a.png        masks/a.png            also labels/, annotations/, gt/ and a_mask.png
+a.png               a_mask.png             side by side
+train/images/a.png  train/masks/a.png      the first folder names the split
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from limner.core.choices import nearest
+from limner.core.errors import DataError
+from limner.data.declared import Declared, read_declared
+from limner.data.images import SUFFIXES
+
+IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "gt")
+MASK_ENDINGS = (
+    "_mask",
+    "-mask",
+    "_masks",
+    "-masks",
+    "_label",
+    "-label",
+    "_labels",
+    "-labels",
+    "_seg",
+    "-seg",
+    "_gt",
+    "-gt",
+)
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a data set.
+
+    Parameters
+    ----------
+    name : path of the image relative to the data, with forward slashes.
+    image, mask : the files; mask is None where there is none.
+    split : ``train``, ``val``, ``test``, or empty when none is given.
+    group : pictures of one group must stay together; empty when not known.
+    """
+
+    name: str
+    image: Path
+    mask: Path | None
+    split: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a folder holds.
+
+    Parameters
+    ----------
+    items : pictures with a mask, in order of their names.
+    lonely_images, lonely_masks : files without a partner, relative to the data.
+    ambiguous : sets of files of which it is not clear which belong together.
+    unlisted : images that ``splits.csv`` does not name.
+    split_rule : where a given split comes from, or an empty string.
+    declared : what ``limner.toml`` says.
+    """
+
+    items: tuple[Item, ...]
+    lonely_images: tuple[str, ...]
+    lonely_masks: tuple[str, ...]
+    ambiguous: tuple[tuple[str, ...], ...]
+    unlisted: tuple[str, ...]
+    split_rule: str
+    declared: Declared
+
+
+@dataclass
+class _Pairing:
+    """Image and mask paths by key, before they are matched."""
+
+    images: dict[str, list[str]]
+    masks: dict[str, list[str]]
+
+
+def find_layout(root: Path) -> Layout:
+    """Pair the images and masks below `root`; no pixel is read.
+
+    Raises
+    ------
+    DataError : no folder, no pictures in it, or a ``limner.toml`` or ``splits.csv`` that cannot be obeyed.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"{root} {'is a file' if root.exists() else 'does not exist'}", expected="a folder with images/ and masks/",
+            where=str(root), fix="check the spelling and give the folder that holds the pictures",
+        )  # fmt: skip
+    declared = read_declared(root)
+    files = sorted(_walk(root))
+    if not files:
+        raise DataError(
+            f"no pictures in {root}", expected=f"files with suffix {', '.join(sorted(SUFFIXES))} in images/ and masks/",
+            where=str(root), fix="put the pictures into images/ and their masks, with the same names, into masks/",
+        )  # fmt: skip
+    if declared.pairs:
+        layout = _from_pairs(root, declared)
+    elif (root / "splits.csv").is_file():
+        layout = _from_csv(root, declared, files)
+    else:
+        layout = _from_folders(root, declared, files)
+    if not layout.items and not layout.lonely_images and not layout.ambiguous:
+        raise DataError(
+            f"no images in {root}, only {len(layout.lonely_masks)} masks", expected="images/ beside masks/",
+            where=str(root),
+            fix='put the pictures into images/, or name the folders in limner.toml: images = "..." and masks = "..."',
+        )  # fmt: skip
+    return layout
+
+
+def _walk(root: Path) -> Iterator[str]:
+    """Relative paths of all picture files; hidden ones are passed over, links to folders are followed once."""
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES:
+                yield (Path(folder) / name).relative_to(root).as_posix()
+
+
+def _from_pairs(root: Path, declared: Declared) -> Layout:
+    items, lonely_images, lonely_masks = [], [], []
+    for image, mask in sorted(declared.pairs.items()):
+        image_path, mask_path = inside(root, image, declared.where), inside(root, mask, declared.where)
+        if not image_path.is_file():
+            lonely_masks.append(mask)
+        elif not mask_path.is_file():
+            lonely_images.append(image)
+        else:
+            items.append(Item(image, image_path, mask_path, group=declared.group_of(image)))
+    return Layout(tuple(items), tuple(lonely_images), tuple(lonely_masks), (), (), "", declared)
+
+
+def inside(root: Path, name: str, where: str) -> Path:
+    """The path of `name` below `root`.
+
+    Raises
+    ------
+    DataError : the name leads out of the folder.
+    """
+    parts = PurePosixPath(name.replace("\\", "/"))
+    if not name or parts.is_absolute() or ".." in parts.parts:
+        raise DataError(
+            f"the path '{name}'", expected="a path inside the data folder", where=where,
+            fix="write it relative to the data folder",
+        )  # fmt: skip
+    return root / parts
+
+
+def _from_csv(root: Path, declared: Declared, files: list[str]) -> Layout:
+    where = str(root / "splits.csv")
+    items, lonely_images, lonely_masks = [], [], []
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(read_rows(root / "splits.csv"), start=2):
+        name, mask_name = row["image"].replace("\\", "/"), row["mask"].replace("\\", "/")
+        rows_of[name].append(number)
+        image = inside(root, name, f"{where}, line {number}")
+        mask = inside(root, mask_name, f"{where}, line {number}") if mask_name else None
+        split = split_name(row["split"], f"{where}, line {number}")
+        if not image.is_file():
+            lonely_masks.append(f"{mask_name or name} (splits.csv line {number}: no file {name})")
+        elif mask is None or not mask.is_file():
+            lonely_images.append(name)
+        elif len(rows_of[name]) == 1:
+            items.append(Item(name, image, mask, split, declared.group_of(name) or row["group"]))
+    ambiguous = tuple(
+        (name, f"splits.csv lines {', '.join(map(str, numbers))}")
+        for name, numbers in rows_of.items()
+        if len(numbers) > 1
+    )
+    given = {item.split for item in items}
+    if "" in given and len(given) > 1:
+        unset = [item.name for item in items if not item.split]
+        raise DataError(
+            f"{len(unset)} rows without a split, {len(items) - len(unset)} with one",
+            expected="train, val or test in every row, or in none", where=where, fix=f"fill in the split of {unset[0]}",
+        )  # fmt: skip
+    folders = {PurePosixPath(item.name).parent for item in items}
+    listed = set(rows_of) | {item.mask.relative_to(root).as_posix() for item in items if item.mask}
+    unlisted = tuple(file for file in files if file not in listed and PurePosixPath(file).parent in folders)
+    rule = "given by splits.csv" if given != {""} and items else ""
+    return Layout(
+        tuple(sorted(items, key=lambda item: item.name)),
+        tuple(lonely_images),
+        tuple(lonely_masks),
+        ambiguous,
+        unlisted,
+        rule,
+        declared,
+    )
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a split file, every column present, blanks stripped.
+
+    Raises
+    ------
+    DataError : not a CSV file with the columns image and mask, or without rows.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [
+                {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
+                for row in csv.DictReader(file)
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
+        ) from None
+    rows = [row for row in rows if any(row.values())]
+    if not rows or not {"image", "mask"} <= set(rows[0]):
+        raise DataError(
+            f"columns {', '.join(rows[0]) if rows else 'and rows missing'}",
+            expected="image,mask,split,group", where=str(path), fix="write the first line as image,mask,split,group",
+        )  # fmt: skip
+    return [{column: row.get(column, "") for column in ("image", "mask", "split", "group")} for row in rows]
+
+
+def split_name(text: str, where: str) -> str:
+    """``train``, ``val``, ``test`` or empty from what people write.
+
+    Raises
+    ------
+    DataError : another word.
+    """
+    word = text.lower()
+    if word and word not in SPLITS:
+        raise DataError(f"split '{text}'", expected="train, val or test", where=where, fix=nearest(word, SPLITS))
+    return SPLITS.get(word, "")
+
+
+def _from_folders(root: Path, declared: Declared, files: list[str]) -> Layout:
+    pairing = _by_folder_names(declared, files)
+    if not pairing.images or not pairing.masks:
+        beside = _side_by_side(files)
+        if beside.masks or not (pairing.images or pairing.masks):
+            pairing = beside
+    pairs, lonely_images, lonely_masks, ambiguous = _match(pairing)
+    heads = {_split_of(key) for key, _, _ in pairs}
+    given = bool(pairs) and "" not in heads and heads & {"train"} != set()
+    items = [
+        Item(image, root / image, root / mask, _split_of(key) if given else "", declared.group_of(image))
+        for key, image, mask in pairs
+    ]
+    rule = "given by the folders " + ", ".join(sorted(heads)) if given else ""
+    return Layout(
+        tuple(sorted(items, key=lambda item: item.name)),
+        tuple(lonely_images),
+        tuple(lonely_masks),
+        tuple(ambiguous),
+        (),
+        rule,
+        declared,
+    )
+
+
+def _split_of(key: str) -> str:
+    head, _, rest = key.partition("/")
+    return SPLITS.get(head.lower(), "") if rest else ""
+
+
+def _by_folder_names(declared: Declared, files: list[str]) -> _Pairing:
+    """Sort files by the first folder on their path that says image or mask; the key is the path without that folder."""
+    pairing = _Pairing(defaultdict(list), defaultdict(list))
+    if declared.images or declared.masks:
+        for file in files:
+            for folder, role in (
+                (declared.masks or "masks", pairing.masks),
+                (declared.images or "images", pairing.images),
+            ):
+                if file.startswith(folder + "/"):
+                    role[_bare(file[len(folder) + 1 :])].append(file)
+                    break
+        return pairing
+    tops = {file.split("/")[0].lower() for file in files if "/" in file}
+    on_top = tops & set(IMAGE_FOLDERS) and tops & set(MASK_FOLDERS)
+    for file in files:
+        parts = file.split("/")
+        roles = [i for i, part in enumerate(parts[:-1]) if part.lower() in (*IMAGE_FOLDERS, *MASK_FOLDERS)]
+        if not roles or (on_top and roles[0] != 0):
+            continue  # a folder such as original/ has its own images/ and masks/; those on top are meant
+        key = _bare("/".join(parts[: roles[0]] + parts[roles[0] + 1 :]))
+        role = pairing.images if parts[roles[0]].lower() in IMAGE_FOLDERS else pairing.masks
+        role[key].append(file)
+    return pairing
+
+
+def _side_by_side(files: list[str]) -> _Pairing:
+    pairing = _Pairing(defaultdict(list), defaultdict(list))
+    for file in files:
+        key = _bare(file)
+        (pairing.masks if key.lower().endswith(MASK_ENDINGS) else pairing.images)[key].append(file)
+    return pairing
+
+
+def _bare(path: str) -> str:
+    """A path without its last suffix only: ``a.b.png`` is ``a.b``."""
+    return path[: -len(PurePosixPath(path).suffix)]
+
+
+def _without_ending(key: str) -> str:
+    for ending in sorted(MASK_ENDINGS, key=len, reverse=True):
+        if key.lower().endswith(ending):
+            return key[: -len(ending)]
+    return key
+
+
+def _match(pairing: _Pairing) -> tuple[list[tuple[str, str, str]], list[str], list[str], list[tuple[str, ...]]]:
+    """Pairs as (key, image, mask), images alone, masks alone, and files that could be paired in several ways."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    lonely_masks = []
+    for key, masks in pairing.masks.items():
+        bare = _without_ending(key)
+        # the mask `a.jpg.png` belongs to `a.jpg`; a full stem goes before one without its ending
+        owner = next(
+            (name for name in (key, bare, _bare(key) if PurePosixPath(key).suffix else "") if name in pairing.images),
+            None,
+        )
+        if owner is None:
+            lonely_masks += masks
+        else:
+            owners[owner] += masks
+    pairs, lonely_images, ambiguous = [], [], []
+    for key, images in pairing.images.items():
+        masks = owners.get(key, [])
+        exact = [(i, m) for i in images for m in masks if PurePosixPath(_bare(m)).name == PurePosixPath(i).name]
+        if len(images) > 1 and len(exact) == len(images) == len(masks):
+            pairs += [(key, image, mask) for image, mask in exact]
+        elif not masks:
+            lonely_images += images
+        elif len(images) == len(masks) == 1:
+            pairs.append((key, images[0], masks[0]))
+        else:
+            ambiguous.append((*images, *masks))
+    return pairs, sorted(lonely_images), sorted(lonely_masks), ambiguous

@@ -1,0 +1,118 @@
+"""Choose whole units (groups, sets of copies, or single pictures) for a split so that it shows every class.
+
+Several hundred seeded draws are scored and the best one is taken:
+
+    score = 10 * (classes missing where they could be) + |size - target| / target
+            + mean |share of a class in the draw - its share in all| + 1 / (2 * units drawn)
+
+The last term prefers two small groups to one large one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.data.layouts import Item
+from limner.data.survey import Facts
+
+DRAWS = 400
+Unit = tuple[Item, ...]
+
+
+def make_units(items: Sequence[Item], groups: Mapping[str, str], facts: Mapping[str, Facts]) -> list[Unit]:
+    """Sets of pictures that must stay together: of one group, or exact copies, or connected through both.
+
+    Parameters
+    ----------
+    items : the pictures.
+    groups : group by item name; an empty or missing group ties nothing.
+    facts : digests by item name.
+    """
+    parent = {item.name: item.name for item in items}
+
+    def top(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    first: dict[tuple[str, str], str] = {}
+    for item in items:
+        keys = [("group", groups.get(item.name, ""))]
+        fact = facts.get(item.name)
+        if fact is not None and fact.lowest < fact.highest:
+            keys.append(("digest", fact.digest))
+        for key in keys:
+            if key[1]:
+                a, b = top(first.setdefault(key, item.name)), top(item.name)
+                parent[max(a, b)] = min(a, b)
+    units: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        units[top(item.name)].append(item)
+    return [tuple(units[name]) for name in sorted(units)]
+
+
+def presence(units: Sequence[Unit], facts: Mapping[str, Facts], num_classes: int) -> npt.NDArray[np.int64]:
+    """Pictures of each unit that show each foreground class, and last those that show none: ``(units, K)``."""
+    table = np.zeros((len(units), num_classes), dtype=np.int64)
+    for row, unit in enumerate(units):
+        for item in unit:
+            pixels = facts[item.name].pixels if item.name in facts else {}
+            shown = [index for index, number in pixels.items() if index > 0 and number]
+            table[row, [index - 1 for index in shown] or [num_classes - 1]] += 1
+    return table
+
+
+def draw(
+    table: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], *, target: float, keep: int, rng: np.random.Generator
+) -> list[int]:
+    """Indices of the units that leave for a split.
+
+    Parameters
+    ----------
+    table : ``(units, K)`` from `presence`.
+    sizes : ``(units,)`` pictures in each unit.
+    target : wanted number of pictures.
+    keep : units that must stay; a class should stay in as many (fewer when it is rare), too.
+    rng : seeded.
+    """
+    shows = table[:, :-1] > 0
+    holders = shows.sum(0)
+    classes = [int(c) for c in np.argsort(holders, kind="stable") if holders[c] >= 2]
+    best: tuple[float, list[int]] = (np.inf, [])
+    for attempt in range(DRAWS):
+        order = rng.permutation(len(sizes))
+        if attempt % 2:  # begin with one holder of each class that the draw does not show yet, the rarest first
+            head: list[int] = []
+            for c in classes:
+                if not shows[head, c].any():
+                    head.append(int(next(u for u in order if shows[u, c])))
+            order = np.array(head + [int(u) for u in order if u not in set(head)], dtype=np.int64)
+        totals = np.cumsum(sizes[order])[: len(sizes) - keep]
+        chosen = order[: int(np.argmin(np.abs(totals - target))) + 1]
+        score = _score(table, sizes, chosen, target=target, keep=keep, holders=holders)
+        if score < best[0] - 1e-12:
+            best = score, sorted(int(u) for u in chosen)
+    return best[1]
+
+
+def _score(
+    table: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    chosen: npt.NDArray[np.int64],
+    *,
+    target: float,
+    keep: int,
+    holders: npt.NDArray[np.int64],
+) -> float:
+    inside = (table[chosen, :-1] > 0).sum(0)
+    stay = holders - inside
+    needed = np.where(holders > keep, keep, np.minimum(holders, 1))
+    missing = int((stay < needed).sum()) + int(((inside == 0) & (holders >= 2)).sum())
+    share = table[chosen].sum(0) / max(1, sizes[chosen].sum())
+    overall = table.sum(0) / sizes.sum()
+    off = abs(float(sizes[chosen].sum()) - target) / target
+    return 10.0 * missing + off + float(np.abs(share - overall).mean()) + 0.5 / len(chosen)

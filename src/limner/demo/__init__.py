@@ -1,0 +1,1 @@
+"""The built-in real data set of the demo: nuclei under the microscope, CC0."""

@@ -1,0 +1,1 @@
+"""Prediction on NumPy arrays, whatever runtime computes."""

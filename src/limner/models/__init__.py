@@ -1,0 +1,29 @@
+"""One architecture, one file, one Config; the table below is all there is to register."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from limner.core.choices import choose
+from limner.core.errors import RecipeError
+from limner.models.plain_unet import PlainUNet
+from limner.models.unet import UNet
+
+ARCHITECTURES: dict[str, type[UNet] | type[PlainUNet]] = {"unet": UNet, "plain_unet": PlainUNet}
+
+
+def build(architecture: str, arguments: dict[str, Any], *, channels: int, maps: int) -> nn.Module:
+    """The network called `architecture` with `arguments` of its Config.
+
+    Raises
+    ------
+    RecipeError : unknown architecture or argument.
+    """
+    config = choose(ARCHITECTURES, architecture, kind="architecture").Config
+    try:
+        frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+        return config(**frozen).build(channels=channels, maps=maps)
+    except TypeError as error:
+        raise RecipeError(f"arguments of {architecture}: {error}", expected=f"those of {config.__qualname__}", where="model") from None

@@ -1,0 +1,1 @@
+"""Planning: readable rules from facts to a recipe, each with its reason."""

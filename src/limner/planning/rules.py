@@ -1,0 +1,217 @@
+"""One function per decision: facts in, value and reason out. No rule knows a data set by name or exact size.
+
+The numbers are judgements tried on about a dozen public sets (`docs/explanation/planner.md`); each can be overruled in the recipe.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from limner.data.fingerprint import Fingerprint
+from limner.planning.memory import Machine
+
+MULTIPLE = 32  # the encoder halves five times
+DETAIL_PIXELS = 10.0  # wanted width of a typical thin object at working scale
+VIEWS = 50  # wanted number of times that every picture is seen
+DETAIL_VIEWS = 10  # the same where detail forbids to shrink
+SMALLEST_AREA = 192 * 256
+PATCH_AREA = 256 * 256
+WHOLE_AREA = 112_000  # up to this many working pixels the patch is the whole picture
+UPRIGHT = 0.35
+SIDED = 0.45
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What rules may look at, and what they decided so far (`decided`, by dotted key)."""
+
+    facts: Fingerprint
+    machine: Machine
+    budget_seconds: float
+    num_classes: int
+    class_names: tuple[str, ...]
+    decided: dict[str, Any]
+
+    @property
+    def pixels(self) -> float:
+        """Patch pixels that fit into the budget, validation set aside."""
+        return 0.85 * self.budget_seconds * self.machine.pixels_per_second
+
+    @property
+    def working_hw(self) -> tuple[float, float]:
+        """Median picture size at the decided working scale."""
+        height, width = self.facts.median_hw
+        scale = self.decided["data.scale"]
+        return height * scale, width * scale
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A decided value and why."""
+
+    value: Any
+    reason: str
+
+
+def working_scale(s: Situation) -> Choice:
+    """Small enough to see every picture often, large enough to keep thin objects, never larger than they need."""
+    height, width = s.facts.median_hw
+    area = height * width
+    thin = min((c.width[1] for c in s.facts.classes if c.images and c.share > 0.002 and math.isfinite(c.width[1])), default=math.nan)
+    often = math.sqrt(max(SMALLEST_AREA, s.pixels / (s.facts.num_images * VIEWS)) / area)
+    if math.isnan(thin):
+        return Choice(round(min(1.0, often), 3), "no objects to measure; pictures small enough to be seen often")
+    affordable = math.sqrt(s.pixels / (s.facts.num_images * DETAIL_VIEWS) / area)
+    detail = min(DETAIL_PIXELS / thin, max(affordable, often))
+    scale = min(1.0, max(often, detail))
+    scale = 1.0 if scale > 0.85 else scale
+    why = (
+        f"thin objects are {thin:.0f} px wide and keep {thin * scale:.0f}" if detail >= often
+        else f"objects are at least {thin:.0f} px wide and stay clear at {thin * scale:.0f}; smaller pictures are seen more often"
+    )  # fmt: skip
+    return Choice(round(scale, 3), why + f" (median picture {width} x {height})")
+
+
+def patch_size(s: Situation) -> Choice:
+    """The whole picture where it is small, else a square of `PATCH_AREA`."""
+    height, width = s.working_hw
+
+    def up(n: float) -> int:
+        return max(MULTIPLE, MULTIPLE * math.ceil((n - 4) / MULTIPLE))
+
+    if height * width <= WHOLE_AREA:
+        return Choice((up(height), up(width)), "the whole picture at working scale, in multiples of 32")
+    side = int(math.sqrt(PATCH_AREA)) // MULTIPLE * MULTIPLE
+    tall, wide = min(side, up(height)), min(side, up(width))
+    return Choice((tall, wide), f"pictures are {width:.0f} x {height:.0f} at working scale; patches keep the memory and the step small")
+
+
+def batch_size(s: Situation) -> Choice:
+    """Enough steps for the budget first, then as large as useful, never beyond memory."""
+    height, width = s.decided["data.patch_hw"]
+    area = height * width
+    wanted = s.pixels / area / 450
+    batch = int(min(16, max(4, wanted), max(2, s.machine.largest_step // area)))
+    batch = max(2, batch)
+    return Choice(batch, f"about {s.pixels / area / batch:.0f} steps fit into the budget; a step of {batch} needs about {batch * area * 1600 / 2**20:.0f} MiB")
+
+
+def patches_per_image(s: Situation) -> Choice:
+    """As many patches as cover a picture, at most 16."""
+    height, width = s.working_hw
+    patch = s.decided["data.patch_hw"]
+    number = max(1, min(16, round(height * width / (patch[0] * patch[1]))))
+    return Choice(number, "an epoch shows each picture about once, in patches" if number > 1 else "an epoch shows each picture once")
+
+
+def normalization(s: Situation) -> Choice:
+    """Fixed range for even 8-bit photographs, each picture's own percentiles otherwise."""
+    if s.facts.dtype != "uint8":
+        return Choice("percentile", f"{s.facts.dtype} pictures have no fixed range; each is stretched from its 0.5 % to its 99.5 % value")
+    if s.facts.exposure_spread > 0.15:
+        return Choice("percentile", f"brightness differs much between pictures (spread {s.facts.exposure_spread:.2f}); each is stretched to its own range")
+    return Choice("fixed", "8-bit pictures of even brightness; 0..255 as the encoder was trained on")
+
+
+def channels(s: Situation) -> Choice:
+    """As the pictures are."""
+    if s.facts.channels == 3 and s.facts.is_gray:
+        return Choice(3, "colour files that hold gray pictures; read as they are")
+    return Choice(s.facts.channels, "as the pictures; the pre-trained encoder sees a gray picture in all three colours" if s.facts.channels == 1 else "as the pictures")
+
+
+def flip_y(s: Situation) -> Choice:
+    """Upside-down pictures are made only where there is no right way up."""
+    if s.facts.upright >= UPRIGHT:
+        return Choice(False, f"the pictures have a right way up (agreement {s.facts.upright:.2f} better than upside down)")
+    return Choice(True, f"no preferred way up (agreement differs by {s.facts.upright:.2f})")
+
+
+def flip_x(s: Situation) -> Choice:
+    """Mirrored pictures are made unless left and right differ or class names say so."""
+    sides = {word for name in s.class_names for word in name.lower().replace("-", "_").split("_")} & {"left", "right", "links", "rechts"}
+    if sides:
+        return Choice(False, f"class names tell {' and '.join(sorted(sides))} apart; a mirrored picture would carry wrong names")
+    if s.facts.sided >= SIDED:
+        return Choice(False, f"left and right differ (agreement {s.facts.sided:.2f} better than mirrored)")
+    return Choice(True, "left and right are alike")
+
+
+def rotation(s: Situation) -> Choice:
+    """Any angle where there is no right way up, a small one otherwise."""
+    return Choice(180.0, "no preferred way up") if s.decided["augmentation.flip_y"] and s.decided["augmentation.flip_x"] else Choice(15.0, "the pictures have a right way up")
+
+
+def color_change(s: Situation) -> Choice:
+    """White balance differs between colour photographs, not between gray pictures."""
+    return Choice(0.0, "gray pictures") if s.facts.is_gray else Choice(0.1, "white balance differs between colour pictures")
+
+
+def invert(s: Situation) -> Choice:
+    """Where objects are sometimes brighter and sometimes darker than their surroundings, either is made of both."""
+    if s.facts.polarity_spread >= 0.1 and s.facts.exposure_spread > 0.15:
+        return Choice(True, f"objects are brighter than their surroundings in some pictures and darker in others ({s.facts.polarity_spread:.0%})")
+    return Choice(False, "objects differ from their surroundings always the same way, or nearly")
+
+
+def foreground_share(s: Situation) -> Choice:
+    """Look for objects the more, the rarer they are."""
+    share = sum(c.share for c in s.facts.classes)
+    value = 0.3 if share > 0.1 else 0.5 if share > 0.02 else 0.67
+    return Choice(value, f"{share:.1%} of all pixels are foreground")
+
+
+def class_weights(s: Situation) -> Choice:
+    """Rare classes among many count more, by the square root of their rarity and at most fivefold."""
+    if s.num_classes == 2:
+        return Choice((), "two classes; Dice balances them")
+    shares = [max(1e-6, 1 - sum(c.share for c in s.facts.classes)), *(max(c.share, 1e-6) for c in s.facts.classes)]
+    middle = sorted(shares)[len(shares) // 2]
+    weights = tuple(round(min(5.0, max(0.5, math.sqrt(middle / share))), 2) for share in shares)
+    if max(weights) < 1.5:
+        return Choice((), "classes are about equally frequent")
+    return Choice(weights, "rare classes count more: square root of rarity, between 0.5 and 5")
+
+
+def warmup(s: Situation) -> Choice:
+    """A few steps, fewer when time is short; they do not depend on the final length."""
+    height, width = s.decided["data.patch_hw"]
+    steps = s.pixels / (height * width * s.decided["sampling.batch"])
+    return Choice(int(min(100, max(3, steps * 0.06))), "about 6 % of the expected steps")
+
+
+def averaging(s: Situation) -> Choice:
+    """Average weights over about the last tenth of the run."""
+    height, width = s.decided["data.patch_hw"]
+    steps = s.pixels / (height * width * s.decided["sampling.batch"])
+    return Choice(round(min(0.999, max(0.8, 1 - 12 / max(steps, 13))), 4), "weights are averaged over about a twelfth of the run, which steadies small validation sets")
+
+
+RULES: dict[str, Callable[[Situation], Choice]] = {
+    "data.scale": working_scale,
+    "data.patch_hw": patch_size,
+    "data.channels": channels,
+    "data.normalization": normalization,
+    "loss.class_weights": class_weights,
+    "sampling.batch": batch_size,
+    "sampling.patches_per_image": patches_per_image,
+    "sampling.foreground_share": foreground_share,
+    "augmentation.flip_x": flip_x,
+    "augmentation.flip_y": flip_y,
+    "augmentation.rotation_degrees": rotation,
+    "augmentation.color": color_change,
+    "augmentation.invert": invert,
+    "optimizer.ema": averaging,
+    "schedule.warmup_steps": warmup,
+}
+
+FIXED = {
+    "encoder.name": "EfficientNet-Lite0: 4.7 million weights, quick on a CPU; weights trained on ImageNet come with the installation",
+    "model.architecture": "U-Net joins fine and coarse maps; the safest choice for few pictures",
+    "loss.dice": "Dice counts objects as the score does, cross-entropy gives every pixel a gradient",
+    "optimizer.name": "AdamW with a smaller rate for the pre-trained encoder",
+    "augmentation.scale_max": "objects come in other sizes too",
+}

@@ -1,0 +1,1 @@
+"""One runtime, one file; each gives a `Predictor`."""

@@ -1,0 +1,64 @@
+"""Prediction with torch, on CPU or GPU."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from limner.core.bundle import Bundle
+from limner.core.errors import BundleError
+from limner.models import build
+
+
+class TorchPredictor:
+    """A `Predictor` around a module.
+
+    Parameters
+    ----------
+    model : returns logits at input size.
+    bfloat16 : compute in bfloat16 where autocast allows.
+    """
+
+    def __init__(self, model: nn.Module, *, bfloat16: bool) -> None:
+        self.model = model
+        self.device = next(model.parameters()).device
+        self.bfloat16 = bfloat16
+
+    def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
+        """Logits ``(N, K, H, W)`` of a batch ``(N, C, H, W)``; the model is in evaluation mode while it runs."""
+        training = self.model.training
+        self.model.eval()
+        x = torch.from_numpy(batch).to(self.device).contiguous(memory_format=torch.channels_last)
+        cast: Any = torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
+        try:
+            with torch.inference_mode(), cast:
+                logits = self.model(x)
+        finally:
+            self.model.train(training)
+        return np.asarray(logits.float().cpu().numpy(), np.float32)
+
+
+def load(bundle: Bundle, *, bfloat16: bool, device: str = "cpu") -> TorchPredictor:
+    """The network of `bundle`, ready to predict.
+
+    Raises
+    ------
+    BundleError : the weights do not fit the architecture that the bundle names.
+    """
+    arguments = dict(bundle.arguments)
+    channels, maps = int(arguments.pop("channels")), int(arguments.pop("maps"))
+    model = build(bundle.architecture, arguments, channels=channels, maps=maps)
+    try:
+        model.load_state_dict(load_file(bundle.weights))
+    except RuntimeError as error:
+        raise BundleError(
+            f"the weights do not fit {bundle.architecture}: {str(error).splitlines()[0]}", expected="the weights of this bundle",
+            where=str(bundle.weights), fix="copy the whole model folder again from the run",
+        ) from None  # fmt: skip
+    return TorchPredictor(model.to(device, memory_format=torch.channels_last).eval(), bfloat16=bfloat16)  # type: ignore[call-overload]

@@ -1,0 +1,1 @@
+"""Training: a loop of our own on Lightning Fabric, replayable to the byte."""

@@ -1,0 +1,91 @@
+"""A run's state in one file, whole or not there: tensors in safetensors, everything else as JSON in its header.
+
+No pickle, so a checkpoint from a stranger cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from limner.core.errors import DataError
+from limner.core.files import write_atomic
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Parameters
+    ----------
+    step : steps done.
+    seconds : of the budget that are used, validation included.
+    plan : see `Schedule`.
+    validate_every : steps between validations; 0 before it is decided.
+    best : ``{"step", "epoch", "metric", "value"}`` of the best validation so far, or empty.
+    since_best : validations since then.
+    history : one row per validation.
+    stopped : why it ended: ``budget``, ``patience``, ``epochs``, or empty while it runs.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    plan: list[tuple[int, int]] = field(default_factory=list)
+    validate_every: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+    since_best: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = ""
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """All weights and buffers of `model` as safetensors; the same weights give the same bytes."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    write_atomic(path, lambda temporary: save_file(tensors, temporary))
+
+
+def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> None:
+    """Write everything that the next step depends on."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in (("model", model), ("average", average)):
+        if module is not None:
+            tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    copied = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
+    header = {"progress": json.dumps(vars(progress))}
+    write_atomic(path, lambda temporary: save_file(copied, temporary, metadata=header))
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> Progress:
+    """Restore what `save_checkpoint` wrote.
+
+    Raises
+    ------
+    DataError : the file is damaged or belongs to another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            values = json.loads(file.metadata()["progress"])
+        for prefix, module in (("model.", model), ("average.", average)):
+            if module is not None:
+                module.load_state_dict({name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)})
+    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        raise DataError(f"the checkpoint cannot be read ({error})", expected="a checkpoint of this run", where=str(path), fix="start the run again without --resume in a new folder") from None
+    whole = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({**whole, "state": state})
+    values["plan"] = [(int(a), int(b)) for a, b in values["plan"]]
+    return Progress(**values)

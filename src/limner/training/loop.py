@@ -1,0 +1,257 @@
+"""The training loop: step, validate, save. Reads top to bottom; the budget is a number of steps by a measured rate."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from limner.core.duration import parse_duration
+from limner.core.errors import DataError, RecipeError
+from limner.core.protocols import Listener
+from limner.core.recipe import Recipe
+from limner.losses import compound_loss
+from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from limner.training.loader import Batch, PatchLoader
+from limner.training.optimize import make_optimizer, set_rate
+from limner.training.schedule import Schedule, steps_within
+
+TIMED_STEPS = range(3, 9)  # the first ones also build kernels
+CHECKPOINT_SECONDS = 20.0
+VALIDATION_SHARE = 0.15  # of the budget, at most
+REVISE_BEYOND = 0.08  # of the budget
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a validation found: `value` chooses the best epoch (higher is better, NaN = cannot tell)."""
+
+    metric: str
+    value: float
+    scores: dict[str, float]
+    silent: tuple[str, ...] = ()  # classes that the truth shows and the model never predicts
+
+
+@dataclass
+class Run:
+    """Everything a training run works with.
+
+    Parameters
+    ----------
+    model : any network of `limner.models`.
+    loader : where batches come from.
+    recipe : what to do.
+    checkpoints : folder of ``last.safetensors`` and ``best.safetensors``.
+    validate : scores a module on whole validation pictures.
+    log : called with one event, a flat dict, to be kept.
+    bfloat16 : compute in bfloat16 where autocast allows, else in float32.
+    changed : called with the progress when the length is decided and after each validation.
+    interrupted : asked before each step; True ends the run cleanly.
+    """
+
+    model: nn.Module
+    loader: PatchLoader
+    recipe: Recipe
+    checkpoints: Path
+    validate: Callable[[nn.Module], Validation]
+    log: Callable[[dict[str, Any]], None]
+    changed: Callable[[Progress], None]
+    listener: Listener
+    bfloat16: bool
+    interrupted: Callable[[], bool] = field(default=lambda: False)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """All of torch's randomness (dropout) of one step follows from (seed, step), so no random state has to be saved."""
+    torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+
+
+def train(run: Run, *, resume: bool) -> Progress:
+    """Train until the schedule ends, patience runs out, or somebody interrupts; the best weights lie in `checkpoints`.
+
+    Returns
+    -------
+    Progress with ``stopped`` set, or empty when interrupted.
+
+    Raises
+    ------
+    DataError : the loss is not a number.
+    MachineError : the disk is full; the last whole checkpoint stays.
+    """
+    recipe = run.recipe
+    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if run.bfloat16 else "32-true")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    raw = run.model.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if recipe.schedule.budget == "none" and not (recipe.schedule.steps or recipe.schedule.epochs):
+        raise RecipeError(
+            "neither epochs, steps nor a budget is given", expected="one of them", where="schedule",
+            fix="--budget 10m or --set schedule.epochs=50",
+        )  # fmt: skip
+    optimizer = make_optimizer(raw, recipe.optimizer, pretrained=recipe.encoder.pretrained)
+    average = _average(raw, recipe.optimizer.ema)
+    progress = Progress()
+    last = run.checkpoints / "last.safetensors"
+    if resume and last.is_file():
+        progress = load_checkpoint(last, raw, optimizer, average)
+        run.log({"event": "resumed", "step": progress.step, "seconds": progress.seconds})
+    schedule = _schedule(recipe, run.loader, progress)
+    model, optimizer = fabric.setup(raw, optimizer)  # type: ignore[assignment]
+    judged = average if average is not None else raw
+    clock, saved_at, losses, durations = time.perf_counter(), progress.seconds, [], []
+    batches = run.loader.batches(progress.step)
+    raw.train()
+    while not progress.stopped and not run.interrupted():
+        before = time.perf_counter()
+        losses.append(_step(fabric, model, optimizer, next(batches), run, schedule.factor(progress.step), progress.step))
+        if average is not None:
+            average.update_parameters(raw)
+        progress.step += 1
+        durations.append(time.perf_counter() - before)
+        progress.seconds, clock = progress.seconds + time.perf_counter() - clock, time.perf_counter()
+        if not schedule.plan and len(durations) >= TIMED_STEPS.stop:
+            _decide_length(run, schedule, progress, durations, judged)
+        at_end = bool(schedule.plan) and progress.step >= schedule.total
+        if at_end or (progress.validate_every and progress.step % progress.validate_every == 0):
+            _validate(run, progress, judged, statistics.fmean(losses), schedule)
+            losses.clear()
+            progress.seconds, clock = progress.seconds + time.perf_counter() - clock, time.perf_counter()
+            _watch(run, schedule, progress, durations, at_end=at_end)
+        if progress.stopped or progress.seconds - saved_at > CHECKPOINT_SECONDS:
+            save_checkpoint(last, progress, raw, optimizer, average)
+            saved_at = progress.seconds
+        _show(run, schedule, progress, losses)
+    batches.close()  # type: ignore[attr-defined]
+    if not progress.stopped and progress.step:
+        save_checkpoint(last, progress, raw, optimizer, average)
+        if not progress.best:
+            save_weights(judged.module if isinstance(judged, AveragedModel) else judged, run.checkpoints / "best.safetensors")
+    return progress
+
+
+def _step(
+    fabric: Fabric, model: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, run: Run, factor: float, step: int
+) -> float:
+    """One optimizer step; returns the loss."""
+    recipe = run.recipe
+    seed_step(recipe.seed, step)
+    set_rate(optimizer, factor)
+    images = torch.from_numpy(batch.images).to(fabric.device).contiguous(memory_format=torch.channels_last)
+    target, valid = (torch.from_numpy(array).to(fabric.device) for array in (batch.target, batch.valid))
+    loss: Tensor = compound_loss(
+        model(images), target, valid, cross_entropy=recipe.loss.cross_entropy, dice=recipe.loss.dice,
+        class_weights=recipe.loss.class_weights,
+    )  # fmt: skip
+    value = float(loss.detach())
+    if value != value:
+        raise DataError(
+            f"the loss became not-a-number at step {step}", expected="a finite loss",
+            fix="lower optimizer.learning_rate, or set optimizer.precision = \"float32\"; run limner check on the data",
+        )  # fmt: skip
+    optimizer.zero_grad(set_to_none=True)
+    fabric.backward(loss)
+    fabric.clip_gradients(model, optimizer, max_norm=recipe.optimizer.clip_norm, error_if_nonfinite=False)
+    optimizer.step()
+    return value
+
+
+def _average(model: nn.Module, decay: float) -> AveragedModel | None:
+    if not decay:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _schedule(recipe: Recipe, loader: PatchLoader, progress: Progress) -> Schedule:
+    """The plan of a resumed run, of the recipe's steps or epochs, or an empty one that the clock will fill."""
+    part = recipe.schedule
+    if not progress.plan:
+        if part.steps:
+            progress.plan = [(0, part.steps), *part.revisions]
+        elif part.epochs and part.budget == "none":
+            progress.plan = [(0, part.epochs * loader.steps_per_epoch)]
+    if progress.plan and not progress.validate_every:
+        progress.validate_every = part.validate_every or max(1, -(-progress.plan[0][1] // part.validations))
+    return Schedule(part.warmup_steps, list(progress.plan))
+
+
+def _most_steps(run: Run) -> int:
+    """Steps that the recipe's epochs allow beside a budget."""
+    epochs = run.recipe.schedule.epochs
+    return epochs * run.loader.steps_per_epoch if epochs else 2**62
+
+
+def _decide_length(run: Run, schedule: Schedule, progress: Progress, durations: list[float], judged: nn.Module) -> None:
+    """Turn the budget into a number of steps: time the first steps and one validation."""
+    part = run.recipe.schedule
+    budget = parse_duration(part.budget)
+    start = time.perf_counter()
+    run.validate(judged)
+    cost = time.perf_counter() - start
+    step_seconds = statistics.median(durations[TIMED_STEPS.start : TIMED_STEPS.stop])
+    validations = max(1, min(part.validations, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
+    left = budget - progress.seconds - cost
+    fitting = progress.step + steps_within(left, step_seconds=step_seconds, validation_seconds=cost, validations=validations)
+    schedule.revise(0, min(fitting, _most_steps(run)))
+    progress.plan, progress.validate_every = list(schedule.plan), max(1, -(-schedule.total // validations))
+    run.log({"event": "length", "steps": schedule.total, "step_seconds": step_seconds, "validation_seconds": cost})
+    run.changed(progress)
+
+
+def _validate(run: Run, progress: Progress, judged: nn.Module, train_loss: float, schedule: Schedule) -> None:
+    """Score, remember the best, write the history."""
+    found = run.validate(judged)
+    epoch = progress.step / run.loader.steps_per_epoch
+    row = {
+        "step": progress.step, "epoch": round(epoch, 2), "seconds": round(progress.seconds, 2), "train_loss": round(train_loss, 6),
+        "learning_rate": run.recipe.optimizer.learning_rate * schedule.factor(progress.step - 1), **found.scores,
+    }  # fmt: skip
+    progress.history.append(row)
+    best = progress.best.get("value")
+    if best is None or best != best or found.value >= best:
+        progress.best = {"step": progress.step, "epoch": row["epoch"], "metric": found.metric, "value": found.value}
+        progress.since_best = 0
+        save_weights(judged.module if isinstance(judged, AveragedModel) else judged, run.checkpoints / "best.safetensors")
+    else:
+        progress.since_best += 1
+    run.log({"event": "validation", **row, "best": progress.best["value"], "silent": list(found.silent)})
+    for name in found.silent:
+        run.listener.message(f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})")
+    run.changed(progress)
+
+
+def _watch(run: Run, schedule: Schedule, progress: Progress, durations: list[float], *, at_end: bool) -> None:
+    """Stop at the end or when patience is out; move the end when the machine turned out slower or faster."""
+    part = run.recipe.schedule
+    by_clock = part.budget != "none" and not part.steps
+    if at_end:
+        by_epochs = part.budget == "none" or schedule.total == _most_steps(run)
+        progress.stopped = "epochs" if by_epochs else "budget"
+    elif part.patience and progress.since_best >= part.patience:
+        progress.stopped = "patience"
+    elif by_clock:
+        budget = parse_duration(part.budget)
+        recent = statistics.median(durations[-40:])
+        other = max(0.0, progress.seconds / progress.step - statistics.fmean(durations)) if len(durations) == progress.step else 0.0
+        left = schedule.total - progress.step
+        expected = progress.seconds + left * (recent + other)
+        fitting = progress.step + max(1, int((budget - progress.seconds) / (recent + other)))
+        end = min(fitting, _most_steps(run))
+        if abs(expected - budget) > REVISE_BEYOND * budget and end != schedule.total and left > 5:
+            schedule.revise(progress.step, end)
+            progress.plan = list(schedule.plan)
+            run.log({"event": "revised", "step": progress.step, "steps": schedule.total, "expected_seconds": expected})
+
+
+def _show(run: Run, schedule: Schedule, progress: Progress, losses: Iterator[float] | list[float]) -> None:
+    recent = list(losses)[-20:]
+    text = f"loss {statistics.fmean(recent):.3f}" if recent else ""
+    if progress.best:
+        text += f"  val {progress.history[-1].get('val_dice', float('nan')):.4f}  best {progress.best['value']:.4f}"
+    run.listener.progress("train", progress.step, schedule.total, text.strip())
