@@ -85,7 +85,7 @@ def train(
     if finished is not None:
         listener.message(f"{folder.path} is finished already")
         return _result(folder, finished)
-    changes = _changes(settings, budget, seed)
+    changes = _changes(settings, budget, seed, planned=recipe is None or recipe == "auto")
     dataset = open_dataset(Path(data), allow=("SPLIT_LEAK",) if allow_leaks else (), listener=listener)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
@@ -103,8 +103,11 @@ def train(
     return _result(folder, result)
 
 
-def _changes(settings: Mapping[str, Any] | None, budget: str | None, seed: int | None) -> dict[str, Any]:
-    changes = {**CLEARED, "schedule.budget": budget} if budget is not None else {}
+def _changes(settings: Mapping[str, Any] | None, budget: str | None, seed: int | None, *, planned: bool) -> dict[str, Any]:
+    """What the call fixes; a budget goes before the length that a given recipe was measured for."""
+    changes: dict[str, Any] = {}
+    if budget is not None:
+        changes = {"schedule.budget": budget} if planned else {**CLEARED, "schedule.budget": budget}
     changes |= settings or {}
     return changes | ({"seed": seed} if seed is not None else {})
 

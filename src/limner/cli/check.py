@@ -39,7 +39,7 @@ def _document(report: CheckReport) -> dict[str, Any]:
 
 
 def _show(report: CheckReport) -> None:
-    print(f"{report.samples} pictures, {report.channels} channels; classes: {', '.join(report.classes.values())}")
+    print(f"{report.samples} pictures, {report.channels} channels; classes: {', '.join(name for _, name in report.classes)}")
     print(f"masks: {report.mask_reading}")
     if any(report.splits.values()):
         print("split: " + ", ".join(f"{count} {name}" for name, count in report.splits.items()))

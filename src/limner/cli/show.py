@@ -33,9 +33,10 @@ class PlainListener:
         """A line when the stage began some seconds ago, or ends."""
         now = time.monotonic()
         began, first = self._began.setdefault(stage, (now, done))
-        if done < total and now - self._shown.setdefault(stage, began) < PLAIN_SECONDS:
+        ended = 0 < total <= done
+        if not ended and now - self._shown.setdefault(stage, began) < PLAIN_SECONDS:
             return
-        if done >= total and now - began < 1:
+        if ended and now - began < 1:
             return
         self._shown[stage] = now
         left = f", {format_duration((now - began) * (total - done) / (done - first))} left" if first < done < total else ""

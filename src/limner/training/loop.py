@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,10 @@ from limner.training.optimize import make_optimizer, set_rate
 from limner.training.schedule import Schedule, steps_within
 
 TIMED_STEPS = range(3, 9)  # the first ones also build kernels
-CHECKPOINT_SECONDS = 20.0
+CHECKPOINT_SECONDS = 5.0  # at least so long between checkpoints,
+CHECKPOINT_SHARE = 0.03  # and long enough that writing them takes no more than this share
+ALARM_AFTER = 0.25  # of the schedule; before, rare classes are often not predicted yet
+ROOM = 0.98  # of the budget is planned for
 VALIDATION_SHARE = 0.15  # of the budget, at most
 REVISE_BEYOND = 0.08  # of the budget
 
@@ -87,6 +91,7 @@ def train(run: Run, *, resume: bool) -> Progress:
     MachineError : the disk is full; the last whole checkpoint stays.
     """
     recipe = run.recipe
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if run.bfloat16 else "32-true")
     torch.use_deterministic_algorithms(True, warn_only=True)
     raw = run.model.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,7 +110,9 @@ def train(run: Run, *, resume: bool) -> Progress:
     schedule = _schedule(recipe, run.loader, progress)
     model, optimizer = fabric.setup(raw, optimizer)  # type: ignore[assignment]
     judged = average if average is not None else raw
-    clock, saved_at, losses, durations = time.perf_counter(), progress.seconds, [], []
+    clock, save_next = time.perf_counter(), progress.seconds + CHECKPOINT_SECONDS
+    losses: list[float] = []
+    durations: list[float] = []
     batches = run.loader.batches(progress.step)
     raw.train()
     while not progress.stopped and not run.interrupted():
@@ -124,9 +131,10 @@ def train(run: Run, *, resume: bool) -> Progress:
             losses.clear()
             progress.seconds, clock = progress.seconds + time.perf_counter() - clock, time.perf_counter()
             _watch(run, schedule, progress, durations, at_end=at_end)
-        if progress.stopped or progress.seconds - saved_at > CHECKPOINT_SECONDS:
+        if progress.stopped or progress.seconds > save_next:
+            before = time.perf_counter()
             save_checkpoint(last, progress, raw, optimizer, average)
-            saved_at = progress.seconds
+            save_next = progress.seconds + max(CHECKPOINT_SECONDS, (time.perf_counter() - before) / CHECKPOINT_SHARE)
         _show(run, schedule, progress, losses)
     batches.close()  # type: ignore[attr-defined]
     if not progress.stopped and progress.step:
@@ -190,7 +198,7 @@ def _most_steps(run: Run) -> int:
 def _decide_length(run: Run, schedule: Schedule, progress: Progress, durations: list[float], judged: nn.Module) -> None:
     """Turn the budget into a number of steps: time the first steps and one validation."""
     part = run.recipe.schedule
-    budget = parse_duration(part.budget)
+    budget = parse_duration(part.budget) * ROOM
     start = time.perf_counter()
     run.validate(judged)
     cost = time.perf_counter() - start
@@ -221,7 +229,7 @@ def _validate(run: Run, progress: Progress, judged: nn.Module, train_loss: float
     else:
         progress.since_best += 1
     run.log({"event": "validation", **row, "best": progress.best["value"], "silent": list(found.silent)})
-    for name in found.silent:
+    for name in found.silent if schedule.progress(progress.step) > ALARM_AFTER else ():
         run.listener.message(f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})")
     run.changed(progress)
 
@@ -236,7 +244,7 @@ def _watch(run: Run, schedule: Schedule, progress: Progress, durations: list[flo
     elif part.patience and progress.since_best >= part.patience:
         progress.stopped = "patience"
     elif by_clock:
-        budget = parse_duration(part.budget)
+        budget = parse_duration(part.budget) * ROOM
         recent = statistics.median(durations[-40:])
         other = max(0.0, progress.seconds / progress.step - statistics.fmean(durations)) if len(durations) == progress.step else 0.0
         left = schedule.total - progress.step

@@ -1,0 +1,40 @@
+# Two commands on a fresh machine: make demo, make test. Second calls do not reinstall.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test install lint types contracts tests bench clean
+
+help:           ## list the commands
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/'
+
+install: $(VENV)/.installed  ## make .venv and install limner with all that development needs
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade "pip>=24"
+	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[train,dev]"
+	@touch $@
+
+demo: install ## the main job on built-in pictures
+	$(BIN)/limner demo --overwrite
+
+test: install lint types contracts tests ## every check
+
+lint: install ## style
+	$(BIN)/ruff check src tests benchmarks
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+contracts: install ## which room may import which
+	$(BIN)/lint-imports
+
+tests: install ## unit, property, contract and journey tests
+	$(BIN)/python -m pytest
+
+bench: install ## measurements, not tests
+	$(BIN)/python benchmarks/train_step.py
+
+clean:          ## remove what the commands made
+	rm -rf $(VENV) limner-demo runs build dist
