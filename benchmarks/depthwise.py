@@ -1,6 +1,6 @@
 """Forward and backward of depthwise convolutions in float32 and bfloat16 (channels-last): why some stay in float32.
 
-    python benchmarks/depthwise.py
+python benchmarks/depthwise.py
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ import time
 import torch
 from torch import nn
 
-SHAPES = [(32, 3, 1, 128), (96, 3, 2, 128), (144, 5, 2, 64), (240, 5, 1, 32), (240, 3, 2, 32), (672, 5, 1, 16), (672, 5, 2, 16), (1152, 5, 1, 8)]
+SHAPES = [
+    (32, 3, 1, 128),
+    (96, 3, 2, 128),
+    (144, 5, 2, 64),
+    (240, 5, 1, 32),
+    (240, 3, 2, 32),
+    (672, 5, 1, 16),
+    (672, 5, 2, 16),
+    (1152, 5, 1, 8),
+]
 
 
 def milliseconds(call, repeats: int = 7) -> float:
@@ -29,11 +38,19 @@ def main() -> None:
     for channels, kernel, stride, side in SHAPES:
         found = []
         for dtype in (torch.float32, torch.bfloat16):
-            layer = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False).to(dtype, memory_format=torch.channels_last)
-            x = torch.randn(8, channels, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+            layer = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False).to(
+                dtype, memory_format=torch.channels_last
+            )
+            x = (
+                torch.randn(8, channels, side, side, dtype=dtype)
+                .contiguous(memory_format=torch.channels_last)
+                .requires_grad_()
+            )
             grad = torch.randn_like(layer(x).detach())
             found.append(milliseconds(lambda layer=layer, x=x, grad=grad: layer(x).backward(grad)))
-        print(f"{channels:8} {kernel:6} {stride:6} {side:4} | {found[0]:15.1f} | {found[1]:16.1f} | {found[1] / found[0]:5.2f}")
+        print(
+            f"{channels:8} {kernel:6} {stride:6} {side:4} | {found[0]:15.1f} | {found[1]:16.1f} | {found[1] / found[0]:5.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python benchmarks/train_step.py            needs: pip install tensorflow
     python benchmarks/train_step.py --rounds 7
 
-The limit: one image costs about 3 x 2 x 6.5 GMAC forward and backward at 256 x 256 (counted below from the layers), so a processor of
-F FLOP/s can do at most F / that many images a second. Rounds alternate between the two in separate processes, one after
+The limit: `forward_macs` counts one image; forward and backward cost three times that, so a processor of F FLOP/s does at most
+F / (6 MACs) images a second. Rounds alternate between the two in separate processes, one after
 the other, and medians are compared, since the machine may be shared.
 """
 
@@ -109,14 +109,20 @@ def main() -> None:
     rates: dict[str, list[float]] = {"limner": [], "keras": []}
     for _ in range(arguments.rounds):
         for name, found in rates.items():
-            out = subprocess.run([sys.executable, __file__, "--one", name], check=True, capture_output=True, text=True).stdout
+            out = subprocess.run(
+                [sys.executable, __file__, "--one", name], check=True, capture_output=True, text=True
+            ).stdout
             found.append(float(out.strip().splitlines()[-1]))
     medians = {name: statistics.median(found) for name, found in rates.items()}
     ratio = medians["limner"] / medians["keras"]
     flops = 3 * 2 * forward_macs()
     print(f"rounds: {json.dumps({name: [round(v, 2) for v in found] for name, found in rates.items()})}")
-    print(f"limner {medians['limner']:.2f} images/s, keras/tensorflow {medians['keras']:.2f} images/s: ratio {ratio:.2f}")
-    print(f"one image is {flops / 1e9:.1f} GFLOP forward and backward; limner computes {medians['limner'] * flops / 1e9:.0f} GFLOP/s")
+    print(
+        f"limner {medians['limner']:.2f} images/s, keras/tensorflow {medians['keras']:.2f} images/s: ratio {ratio:.2f}"
+    )
+    print(
+        f"one image is {flops / 1e9:.1f} GFLOP forward and backward; limner computes {medians['limner'] * flops / 1e9:.0f} GFLOP/s"
+    )
 
 
 if __name__ == "__main__":

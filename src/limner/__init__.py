@@ -29,13 +29,31 @@ __version__ = "0.1.0.dev0"
 
 _VERBS = ("check", "convert", "demo", "evaluate", "info", "plan", "predict", "train")
 _NOUNS = {
-    "Bundle": "bundle", "LabelSpace": "labels", "Prediction": "prediction", "Recipe": "recipe", "Report": "report", "Sample": "sample",
-}  # fmt: skip
+    "Bundle": "bundle",
+    "LabelSpace": "labels",
+    "Prediction": "prediction",
+    "Recipe": "recipe",
+    "Report": "report",
+    "Sample": "sample",
+}
 
 __all__ = [
-    "Bundle", "LabelSpace", "Prediction", "Recipe", "Report", "Sample", "__version__",
-    "check", "convert", "demo", "evaluate", "info", "plan", "predict", "train",
-]  # fmt: skip
+    "Bundle",
+    "LabelSpace",
+    "Prediction",
+    "Recipe",
+    "Report",
+    "Sample",
+    "__version__",
+    "check",
+    "convert",
+    "demo",
+    "evaluate",
+    "info",
+    "plan",
+    "predict",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -35,10 +35,17 @@ class DemoResult:
 
     def as_dict(self) -> dict[str, Any]:
         """``demo --json``."""
-        return {"check": self.check, "train": self.train.as_dict(), "predictions": self.predictions, "report": str(self.report)}
+        return {
+            "check": self.check,
+            "train": self.train.as_dict(),
+            "predictions": self.predictions,
+            "report": str(self.report),
+        }
 
 
-def demo(*, out: Path | str = "limner-demo", budget: str = "60s", overwrite: bool = False, listener: Listener | None = None) -> DemoResult:
+def demo(
+    *, out: Path | str = "limner-demo", budget: str = "60s", overwrite: bool = False, listener: Listener | None = None
+) -> DemoResult:
     """Run everything on nuclei under the microscope (BBBC038, CC0).
 
     Parameters

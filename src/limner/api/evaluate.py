@@ -31,9 +31,14 @@ SPLITS = ("train", "val", "test", "all")
 
 
 def evaluate(
-    model: Path | str, data: Path | str, *, split: str | None = None, out: Path | str | None = None, overwrite: bool = False,
+    model: Path | str,
+    data: Path | str,
+    *,
+    split: str | None = None,
+    out: Path | str | None = None,
+    overwrite: bool = False,
     listener: Listener | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Score `model` on one split of the data set in folder `data`.
 
     Parameters
@@ -53,7 +58,12 @@ def evaluate(
     listener, model = listener or Silent(), Path(model)
     is_model = (model / "bundle.json").is_file() or (model / "model" / "bundle.json").is_file()
     if not is_model and not model.is_dir():
-        raise BundleError(f"no model at {model}", expected="a run folder, a bundle or a folder of predicted masks", where=str(model), fix="check the path")
+        raise BundleError(
+            f"no model at {model}",
+            expected="a run folder, a bundle or a folder of predicted masks",
+            where=str(model),
+            fix="check the path",
+        )
     space = read_bundle(model).label_space if is_model else None
     dataset = open_dataset(Path(data), label_space=space, allow=("SPLIT_LEAK",), listener=listener)
     folder = prepare_output(Path(out), overwrite=overwrite) if out is not None else None
@@ -64,7 +74,16 @@ def evaluate(
         segmenter, bundle = open_segmenter(model)
         _same_classes(bundle.label_space, dataset)
         threshold = bundle.contract.threshold if len(bundle.label_space) == 2 else None
-        report = score_items(segmenter, dataset, items, model=str(model), split=name, threshold=threshold, checksum=checksum, listener=listener)
+        report = score_items(
+            segmenter,
+            dataset,
+            items,
+            model=str(model),
+            split=name,
+            threshold=threshold,
+            checksum=checksum,
+            listener=listener,
+        )
     else:
         segmenter = Predicted(model, dataset)
         report = _score_masks(segmenter, dataset, items, split=name, checksum=checksum, listener=listener)
@@ -72,10 +91,15 @@ def evaluate(
         write_report_files(report, folder)
         cases = make_cases(segmenter, dataset, items, report)
         page = ReportPage(
-            title=f"Scores: {dataset.root.name}", command=f"limner evaluate {model} {data} --split {name} --out NEW_FOLDER", report=report,
-            label_space=dataset.label_space, facts=data_facts(dataset, whole), findings=[f.as_dict() for f in dataset.findings],
-            cases=cases, versions=versions(),
-        )  # fmt: skip
+            title=f"Scores: {dataset.root.name}",
+            command=f"limner evaluate {model} {data} --split {name} --out NEW_FOLDER",
+            report=report,
+            label_space=dataset.label_space,
+            facts=data_facts(dataset, whole),
+            findings=[f.as_dict() for f in dataset.findings],
+            cases=cases,
+            versions=versions(),
+        )
         write_text(folder / "report.html", render_report(page))
     return report
 
@@ -86,7 +110,11 @@ def _items(model: Path, dataset: Dataset, wanted: str | None) -> tuple[str, tupl
         try:
             whole = read_split(model / "split.csv", dataset)
         except DataError:  # other data than it was trained on: their own split counts
-            whole = split_dataset(dataset, {}) if dataset.split_rule else Split(dataset.items, "none", split_checksum(dataset.items))
+            whole = (
+                split_dataset(dataset, {})
+                if dataset.split_rule
+                else Split(dataset.items, "none", split_checksum(dataset.items))
+            )
     elif dataset.split_rule:
         whole = split_dataset(dataset, {})
     else:
@@ -94,16 +122,23 @@ def _items(model: Path, dataset: Dataset, wanted: str | None) -> tuple[str, tupl
     name = wanted or ("test" if whole.part("test") else "all")
     items = whole.items if name == "all" else whole.part(name)
     if not items:
-        raise DataError(f"no pictures in the split '{name}'", expected="at least one", where=str(dataset.root), fix="choose another --split, or --split all")
+        raise DataError(
+            f"no pictures in the split '{name}'",
+            expected="at least one",
+            where=str(dataset.root),
+            fix="choose another --split, or --split all",
+        )
     return name, items, whole
 
 
 def _same_classes(known: LabelSpace, dataset: Dataset) -> None:
     if len(known) < len(dataset.label_space):
         raise DataError(
-            f"the data show {len(dataset.label_space)} classes, the model knows {len(known)}", expected="the classes of the model",
-            where=str(dataset.root), fix=f"declare them in limner.toml: classes = {list(known.names)}",
-        )  # fmt: skip
+            f"the data show {len(dataset.label_space)} classes, the model knows {len(known)}",
+            expected="the classes of the model",
+            where=str(dataset.root),
+            fix=f"declare them in limner.toml: classes = {list(known.names)}",
+        )
 
 
 class Predicted:
@@ -113,11 +148,18 @@ class Predicted:
         self.dataset = dataset
         self.files: dict[str, list[Path]] = {}
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and not {"overlays", "scores"} & set(path.relative_to(folder).parts[:-1]):
+            if path.suffix.lower() in SUFFIXES and not {"overlays", "scores"} & set(
+                path.relative_to(folder).parts[:-1]
+            ):
                 self.files.setdefault(path.stem, []).append(path)
                 self.files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
         if not self.files:
-            raise DataError(f"no predicted masks in {folder}", expected="a PNG or TIFF per picture, of the same stem", where=str(folder), fix="give the folder that limner predict wrote")
+            raise DataError(
+                f"no predicted masks in {folder}",
+                expected="a PNG or TIFF per picture, of the same stem",
+                where=str(folder),
+                fix="give the folder that limner predict wrote",
+            )
 
     def find(self, name: str) -> Path | None:
         """The file that belongs to the picture `name`: its relative stem, then its stem, with or without suffix."""
@@ -141,11 +183,18 @@ class Predicted:
         if classes == 2 and len(np.unique(values)) <= 2:
             return (values > 0).astype(np.uint8)
         if values.max(initial=0) >= classes:
-            raise DataError(f"{file.name} holds the value {values.max()}", expected=f"class ids 0 to {classes - 1}", where=str(file), fix="save class ids, or declare the classes in limner.toml")
-        return values.astype(np.uint8 if classes <= 256 else np.uint16)
+            raise DataError(
+                f"{file.name} holds the value {values.max()}",
+                expected=f"class ids 0 to {classes - 1}",
+                where=str(file),
+                fix="save class ids, or declare the classes in limner.toml",
+            )
+        return values.astype(np.uint8) if classes <= 256 else values.astype(np.uint16)
 
 
-def _score_masks(segmenter: Predicted, dataset: Dataset, items: tuple[Item, ...], *, split: str, checksum: str, listener: Listener) -> Report:
+def _score_masks(
+    segmenter: Predicted, dataset: Dataset, items: tuple[Item, ...], *, split: str, checksum: str, listener: Listener
+) -> Report:
     start, scorer, missing = time.perf_counter(), Scorer(dataset.label_space), []
     for sample in _samples(dataset, items, listener):
         if segmenter.find(sample.name) is None:
@@ -153,11 +202,21 @@ def _score_masks(segmenter: Predicted, dataset: Dataset, items: tuple[Item, ...]
         assert sample.labels is not None
         scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
     if len(missing) == len(items):
-        raise DataError("no predicted mask belongs to any picture", expected="masks named like the pictures", where=str(dataset.root), fix="rename them to <picture stem>.png")
+        raise DataError(
+            "no predicted mask belongs to any picture",
+            expected="masks named like the pictures",
+            where=str(dataset.root),
+            fix="rename them to <picture stem>.png",
+        )
     return scorer.report(
-        model="predicted masks", data=str(dataset.root), split=split, threshold=None, split_checksum=checksum,
-        seconds=time.perf_counter() - start, missing=tuple(missing),
-    )  # fmt: skip
+        model="predicted masks",
+        data=str(dataset.root),
+        split=split,
+        threshold=None,
+        split_checksum=checksum,
+        seconds=time.perf_counter() - start,
+        missing=tuple(missing),
+    )
 
 
 def _samples(dataset: Dataset, items: tuple[Item, ...], listener: Listener) -> Iterator[Sample]:

@@ -60,7 +60,12 @@ def _numpy() -> dict[str, Any]:
     for _ in range(5):
         a @ a
     seconds = (time.perf_counter() - start) / 5
-    return {"device": "cpu (numpy)", "computation": "1024 x 1024 float32 product", "works": True, "gflops": round(2 * 1024**3 / seconds / 1e9, 1)}
+    return {
+        "device": "cpu (numpy)",
+        "computation": "1024 x 1024 float32 product",
+        "works": True,
+        "gflops": round(2 * 1024**3 / seconds / 1e9, 1),
+    }
 
 
 def _torch(found: dict[str, Any]) -> None:
@@ -73,7 +78,10 @@ def _torch(found: dict[str, Any]) -> None:
     found["processor"]["instructions"] = [name for name in INSTRUCTIONS if capabilities.get(name)]
     found["processor"]["fast_bfloat16"] = has_fast_bfloat16()
     found["gpus"] = [
-        {"name": torch.cuda.get_device_name(i), "memory_gib": round(torch.cuda.get_device_properties(i).total_memory / 2**30, 1)}
+        {
+            "name": torch.cuda.get_device_name(i),
+            "memory_gib": round(torch.cuda.get_device_properties(i).total_memory / 2**30, 1),
+        }
         for i in range(torch.cuda.device_count())
     ]
     devices = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -87,10 +95,15 @@ def _torch(found: dict[str, Any]) -> None:
 def _convolve(device: str, dtype: Any) -> dict[str, Any]:
     import torch
 
-    row: dict[str, Any] = {"device": f"{device} (torch)", "computation": f"3x3 convolution, 64 channels, {str(dtype).removeprefix('torch.')}"}
+    row: dict[str, Any] = {
+        "device": f"{device} (torch)",
+        "computation": f"3x3 convolution, 64 channels, {str(dtype).removeprefix('torch.')}",
+    }
     try:
         x = torch.ones(4, 64, 128, 128, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        layer = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(device=device, dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layer = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(
+            device=device, dtype=dtype, memory_format=torch.channels_last
+        )  # type: ignore[call-overload]
         with torch.inference_mode():
             layer(x)
             start = time.perf_counter()

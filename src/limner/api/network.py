@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from limner.api.run_folder import RunFolder
 from limner.core.bundle import Bundle, InputContract
 from limner.core.files import write_atomic
@@ -15,8 +17,6 @@ from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
 from limner.evaluation.evaluate import Scorer
 from limner.inference.segmenter import NetworkSegmenter
-from torch import nn
-
 from limner.models import build
 from limner.models.encoder import load_pretrained
 from limner.runtimes.pytorch import TorchPredictor
@@ -44,9 +44,15 @@ def input_contract(recipe: Recipe) -> InputContract:
     """How pictures have to be fed to a network of this recipe."""
     data, inference = recipe.data, recipe.inference
     return InputContract(
-        channels=data.channels, scale=data.scale, normalization=data.normalization, intensity_range=data.intensity_range,
-        tile=inference.tile, overlap=inference.overlap, flips=inference.flips, threshold=inference.threshold,
-    )  # fmt: skip
+        channels=data.channels,
+        scale=data.scale,
+        normalization=data.normalization,
+        intensity_range=data.intensity_range,
+        tile=inference.tile,
+        overlap=inference.overlap,
+        flips=inference.flips,
+        threshold=inference.threshold,
+    )
 
 
 def make_validation(
@@ -56,33 +62,51 @@ def make_validation(
     samples = [dataset.load(item) for item in items]
 
     def validate(module: nn.Module) -> Validation:
-        segmenter = NetworkSegmenter(TorchPredictor(module, bfloat16=bfloat16), input_contract(recipe), dataset.label_space, channels)
+        segmenter = NetworkSegmenter(
+            TorchPredictor(module, bfloat16=bfloat16), input_contract(recipe), dataset.label_space, channels
+        )
         scorer = Scorer(dataset.label_space)
         for sample in samples:
             assert sample.labels is not None
             scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
         value = scorer.macro_dice()
         scores = {"val_dice": value, "val_foreground_dice": scorer.foreground_dice()}
-        return Validation("val_dice", value, scores, scorer.silent_classes())
+        return Validation("val_dice", value, scores, scorer.silent_classes(), scorer.picture_dice())
 
     return validate
 
 
 def write_bundle(
-    folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, progress: Progress, *, arguments: dict[str, Any], licences: tuple[str, ...]
+    folder: RunFolder,
+    dataset: Dataset,
+    split: Split,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    arguments: dict[str, Any],
+    licences: tuple[str, ...],
 ) -> None:
     """The best weights and all that is needed to use them."""
     import limner
 
     folder.model.mkdir(parents=True, exist_ok=True)
     bundle = Bundle(
-        folder=folder.model, architecture=recipe.model.architecture, arguments=arguments, label_space=dataset.label_space,
+        folder=folder.model,
+        architecture=recipe.model.architecture,
+        arguments=arguments,
+        label_space=dataset.label_space,
         contract=input_contract(recipe),
         training={
-            "limner": limner.__version__, "data": dataset.root.name, "split_checksum": split.checksum, "pictures": split.counts(),
-            "seed": recipe.seed, "steps": progress.step, "best": progress.best, "precision": recipe.optimizer.precision,
+            "limner": limner.__version__,
+            "data": dataset.root.name,
+            "split_checksum": split.checksum,
+            "pictures": split.counts(),
+            "seed": recipe.seed,
+            "steps": progress.step,
+            "best": progress.best,
+            "precision": recipe.optimizer.precision,
         },
         licences=licences,
-    )  # fmt: skip
+    )
     write_atomic(bundle.weights, lambda temporary: shutil.copyfile(folder.checkpoints / "best.safetensors", temporary))
     bundle.save()

@@ -10,7 +10,9 @@ from limner.core.bundle import Bundle, read_bundle
 from limner.inference.segmenter import NetworkSegmenter
 
 
-def open_segmenter(model: Path, *, tile: int | None = None, keep_scores: bool = False) -> tuple[NetworkSegmenter, Bundle]:
+def open_segmenter(
+    model: Path, *, tile: int | None = None, keep_scores: bool = False
+) -> tuple[NetworkSegmenter, Bundle]:
     """The network of a run folder or bundle, ready to segment.
 
     Parameters
@@ -26,13 +28,17 @@ def open_segmenter(model: Path, *, tile: int | None = None, keep_scores: bool = 
     """
     bundle = read_bundle(model)
     require_training()
+    import torch
+
     from limner.runtimes import pytorch
     from limner.runtimes.precision import use_bfloat16
 
-    import torch
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = pytorch.load(bundle, bfloat16=use_bfloat16(str(bundle.training.get("precision", "auto"))), device=device)
+    predictor = pytorch.load(
+        bundle, bfloat16=use_bfloat16(str(bundle.training.get("precision", "auto"))), device=device
+    )
     contract = bundle.contract if tile is None else dataclasses.replace(bundle.contract, tile=tile)
-    segmenter = NetworkSegmenter(predictor, contract, bundle.label_space, int(bundle.arguments["channels"]), keep_scores)
+    segmenter = NetworkSegmenter(
+        predictor, contract, bundle.label_space, int(bundle.arguments["channels"]), keep_scores
+    )
     return segmenter, bundle

@@ -19,7 +19,13 @@ from limner.data.splits import Split, make_split
 DEFAULT_SECONDS = 600.0
 
 
-def plan(data: Path | str, *, out: Path | str | None = None, settings: Mapping[str, Any] | None = None, listener: Listener | None = None) -> Recipe:
+def plan(
+    data: Path | str,
+    *,
+    out: Path | str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+) -> Recipe:
     """The recipe for the data set in folder `data`.
 
     Parameters
@@ -61,5 +67,7 @@ def plan_dataset(dataset: Dataset, split: Split, settings: Mapping[str, Any], *,
     budget = str(settings.get("schedule.budget", Recipe().schedule.budget))
     seconds = DEFAULT_SECONDS if budget == "none" else parse_duration(budget)
     start = dataclasses.replace(Recipe(), split=SplitPart(rule="given" if dataset.split_rule else "automatic"))
-    recipe = make_plan(facts, this_machine(), dataset.label_space, budget_seconds=seconds, start=start, overrides=settings)
+    recipe = make_plan(
+        facts, this_machine(), dataset.label_space, budget_seconds=seconds, start=start, overrides=settings
+    )
     return dataclasses.replace(recipe, reasons={"split.rule": split.rule, **recipe.reasons})

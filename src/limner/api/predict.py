@@ -33,9 +33,16 @@ class Job:
 
 
 def predict(
-    model: Path | str, inputs: Iterable[Path | str], *, out: Path | str, overlay: bool = False, scores: bool = False, tile: int | None = None,
-    overwrite: bool = False, listener: Listener | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    model: Path | str,
+    inputs: Iterable[Path | str],
+    *,
+    out: Path | str,
+    overlay: bool = False,
+    scores: bool = False,
+    tile: int | None = None,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> dict[str, Any]:
     """Write a label map of its own size for each picture, and ``predictions.json``.
 
     Parameters
@@ -69,12 +76,22 @@ def predict(
             rows.append({"input": str(job.source), "error": error.as_dict()})
             listener.message(f"{job.source}: {error.found}")
         else:
-            rows.append({
-                "input": str(job.source), "output": f"{job.target}.png", "size_hw": list(prediction.labels.shape),
-                "classes": prediction.pixels(), "seconds": round(prediction.seconds, 4),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "input": str(job.source),
+                    "output": f"{job.target}.png",
+                    "size_hw": list(prediction.labels.shape),
+                    "classes": prediction.pixels(),
+                    "seconds": round(prediction.seconds, 4),
+                }
+            )
         listener.progress("predict", done, len(jobs))
-    manifest = {"model": str(model), "classes": list(bundle.label_space.names), "images": rows, "failed": sum("error" in row for row in rows)}
+    manifest = {
+        "model": str(model),
+        "classes": list(bundle.label_space.names),
+        "images": rows,
+        "failed": sum("error" in row for row in rows),
+    }
     write_json(folder / MANIFEST, manifest)
     return manifest
 
@@ -89,18 +106,31 @@ def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
     found: dict[Path, Path] = {}
     for entry in inputs:
         path = Path(entry)
-        matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(entry), recursive=True))]
+        matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(entry), recursive=True))]  # noqa: PTH207 - an absolute pattern
         before = len(found)
         for match in matches:
             if match.is_dir():
-                inside = sorted(p for p in match.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith("."))
+                inside = sorted(
+                    p
+                    for p in match.rglob("*")
+                    if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
+                )
                 found.update({p: match for p in inside if p not in found})
             elif match not in found:
                 found[match] = match.parent
         if len(found) == before and not any(match in found or match.is_dir() for match in matches):
-            raise DataError(f"nothing found at {entry}", expected="a picture, a folder of pictures or a glob pattern", where=str(entry), fix="check the path; quote patterns as in 'slides/*.png'")
+            raise DataError(
+                f"nothing found at {entry}",
+                expected="a picture, a folder of pictures or a glob pattern",
+                where=str(entry),
+                fix="check the path; quote patterns as in 'slides/*.png'",
+            )
     if not found:
-        raise DataError("no pictures in the inputs", expected=f"files ending in {', '.join(sorted(SUFFIXES))}", fix="check the folder")
+        raise DataError(
+            "no pictures in the inputs",
+            expected=f"files ending in {', '.join(sorted(SUFFIXES))}",
+            fix="check the folder",
+        )
     return list(found.items())
 
 
@@ -113,11 +143,18 @@ def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
     """
     stems = [source.relative_to(base).with_suffix("").as_posix() for source, base in found]
     many = {stem for stem, number in Counter(stems).items() if number > 1}
-    targets = [source.relative_to(base).as_posix() if stem in many else stem for (source, base), stem in zip(found, stems, strict=True)]
+    targets = [
+        source.relative_to(base).as_posix() if stem in many else stem
+        for (source, base), stem in zip(found, stems, strict=True)
+    ]
     twice = [target for target, number in Counter(targets).items() if number > 1]
     if twice:
         sources = [str(source) for (source, _), target in zip(found, targets, strict=True) if target == twice[0]]
-        raise DataError(f"{' and '.join(sources)} would both be written to {twice[0]}.png", expected="different names", fix="predict them in two calls, or give their common parent folder")
+        raise DataError(
+            f"{' and '.join(sources)} would both be written to {twice[0]}.png",
+            expected="different names",
+            fix="predict them in two calls, or give their common parent folder",
+        )
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
 
 
@@ -129,7 +166,9 @@ def _write(folder: Path, job: Job, segmenter: NetworkSegmenter, *, overlay: bool
     prediction = segmenter.segment(Sample(job.source.name, image))
     write_labels(folder / f"{job.target}.png", prediction.labels, prediction.label_space)
     if overlay:
-        write_image(folder / "overlays" / f"{job.target}.png", draw_overlay(image, prediction.labels, prediction.label_space))
+        write_image(
+            folder / "overlays" / f"{job.target}.png", draw_overlay(image, prediction.labels, prediction.label_space)
+        )
     if prediction.scores is not None:
         values = prediction.scores.astype(np.float16)
 

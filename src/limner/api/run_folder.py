@@ -69,7 +69,12 @@ class RunFolder:
             return result
         if resume and self.path.is_dir():
             if any(self.path.iterdir()) and not (self.path / ".limner-output").exists():
-                raise OutputError(f"{self.path} is not a run of Limner", expected="a run folder or a new one", where=str(self.path), fix="choose another --out")
+                raise OutputError(
+                    f"{self.path} is not a run of Limner",
+                    expected="a run folder or a new one",
+                    where=str(self.path),
+                    fix="choose another --out",
+                )
             for left in self.path.rglob(".*.tmp"):
                 left.unlink(missing_ok=True)
         if not (resume and (self.path / ".limner-output").exists()):
@@ -89,7 +94,11 @@ class RunFolder:
             plan = progress.plan
             measured = f"measured: what a budget of {part.budget} held on this machine"
             recipe = recipe.override(
-                {"schedule.steps": plan[0][1], "schedule.revisions": tuple(plan[1:]), "schedule.validate_every": progress.validate_every},
+                {
+                    "schedule.steps": plan[0][1],
+                    "schedule.revisions": tuple(plan[1:]),
+                    "schedule.validations": progress.validations,
+                },
                 reason=measured,
             )
         write_text(self.recipe, recipe.to_toml())

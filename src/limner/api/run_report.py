@@ -38,7 +38,15 @@ def versions() -> dict[str, str]:
 
 
 def score_items(
-    segmenter: Segmenter, dataset: Dataset, items: tuple[Item, ...], *, model: str, split: str, threshold: float | None, checksum: str, listener: Listener
+    segmenter: Segmenter,
+    dataset: Dataset,
+    items: tuple[Item, ...],
+    *,
+    model: str,
+    split: str,
+    threshold: float | None,
+    checksum: str,
+    listener: Listener,
 ) -> Report:
     """Segment and score `items` one by one; nothing but counts is kept."""
     start, scorer = time.perf_counter(), Scorer(dataset.label_space)
@@ -48,7 +56,12 @@ def score_items(
         scorer.add(item.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
         listener.progress("evaluate", done, len(items))
     return scorer.report(
-        model=model, data=str(dataset.root), split=split, threshold=threshold, split_checksum=checksum, seconds=time.perf_counter() - start
+        model=model,
+        data=str(dataset.root),
+        split=split,
+        threshold=threshold,
+        split_checksum=checksum,
+        seconds=time.perf_counter() - start,
     )
 
 
@@ -59,7 +72,9 @@ def make_cases(segmenter: Segmenter, dataset: Dataset, items: tuple[Item, ...], 
     for kind, name, dice in choose_cases(report):
         sample = dataset.load(by_name[name])
         assert sample.labels is not None
-        cases.append(Case(name, sample.image, sample.labels, segmenter.segment(sample).labels, dice, kind, sample.valid))
+        cases.append(
+            Case(name, sample.image, sample.labels, segmenter.segment(sample).labels, dice, kind, sample.valid)
+        )
     return cases
 
 
@@ -86,18 +101,36 @@ def judge_and_report(
     items = split.part(judged)
     notes = list(split.notes)
     if judged == "val":
-        notes.append("There are no test pictures: the scores are those of the validation pictures, which also chose the best epoch, and are too good.")
+        notes.append(
+            "There are no test pictures: the scores are those of the validation pictures, which also chose the best epoch, "
+            "and are too good."
+        )
     report = score_items(
-        segmenter, dataset, items, model=str(folder.path), split=judged, threshold=bundle.contract.threshold if len(bundle.label_space) == 2 else None,
-        checksum=split.checksum, listener=listener,
-    )  # fmt: skip
+        segmenter,
+        dataset,
+        items,
+        model=str(folder.path),
+        split=judged,
+        threshold=bundle.contract.threshold if len(bundle.label_space) == 2 else None,
+        checksum=split.checksum,
+        listener=listener,
+    )
     write_report_files(report, folder.evaluation)
     history = progress.history
     write_figures(folder.path / "figures", report=report, history=history, names=bundle.label_space.foreground_names)
     page = ReportPage(
-        title=f"Report: {dataset.root.name}", command=command, report=report, label_space=bundle.label_space, recipe=Recipe.read(folder.recipe),
-        num_train=len(split.part("train")), facts=data_facts(dataset, split), findings=[f.as_dict() for f in dataset.findings],
-        history=history, cases=make_cases(segmenter, dataset, items, report), notes=notes, versions=versions(),
-    )  # fmt: skip
+        title=f"Report: {dataset.root.name}",
+        command=command,
+        report=report,
+        label_space=bundle.label_space,
+        recipe=Recipe.read(folder.recipe),
+        num_train=len(split.part("train")),
+        facts=data_facts(dataset, split),
+        findings=[f.as_dict() for f in dataset.findings],
+        history=history,
+        cases=make_cases(segmenter, dataset, items, report),
+        notes=notes,
+        versions=versions(),
+    )
     write_text(folder.path / "report.html", render_report(page))
     return report.summary()

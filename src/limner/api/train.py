@@ -24,7 +24,7 @@ from limner.data.splits import Split, make_split, read_split
 if TYPE_CHECKING:
     from limner.training.checkpoint import Progress
 
-CLEARED = {"schedule.epochs": 0, "schedule.steps": 0, "schedule.revisions": (), "schedule.validate_every": 0}
+CLEARED = {"schedule.epochs": 0, "schedule.steps": 0, "schedule.revisions": ()}
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,18 @@ class TrainResult:
 
 
 def train(
-    data: Path | str, *, recipe: Path | str | Recipe | None = None, settings: Mapping[str, Any] | None = None, budget: str | None = None,
-    out: Path | str | None = None, resume: bool = False, seed: int | None = None, overwrite: bool = False, allow_leaks: bool = False,
+    data: Path | str,
+    *,
+    recipe: Path | str | Recipe | None = None,
+    settings: Mapping[str, Any] | None = None,
+    budget: str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    overwrite: bool = False,
+    allow_leaks: bool = False,
     listener: Listener | None = None,
-) -> TrainResult:  # fmt: skip
+) -> TrainResult:
     """Train on the data set in folder `data`.
 
     Parameters
@@ -95,15 +103,27 @@ def train(
     progress = _fit(folder, dataset, split, chosen, resume=resume, listener=listener)
     if not progress.stopped:
         folder.remove_cache()
-        listener.message(f"interrupted at step {progress.step}; the best model so far is in {folder.model}. Go on with: limner train {data} --out {folder.path} --resume")
+        listener.message(
+            f"interrupted at step {progress.step}; the best model so far is in {folder.model}. "
+            f"Go on with: limner train {data} --out {folder.path} --resume"
+        )
         return _result(folder, {**_facts(progress), "stopped": "interrupted", "test": {}})
-    test = judge_and_report(folder, dataset, split, progress, command=f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER", listener=listener)
+    test = judge_and_report(
+        folder,
+        dataset,
+        split,
+        progress,
+        command=f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER",
+        listener=listener,
+    )
     result = {**_facts(progress), "test": test}
     folder.finish(result)
     return _result(folder, result)
 
 
-def _changes(settings: Mapping[str, Any] | None, budget: str | None, seed: int | None, *, planned: bool) -> dict[str, Any]:
+def _changes(
+    settings: Mapping[str, Any] | None, budget: str | None, seed: int | None, *, planned: bool
+) -> dict[str, Any]:
     """What the call fixes; a budget goes before the length that a given recipe was measured for."""
     changes: dict[str, Any] = {}
     if budget is not None:
@@ -123,9 +143,11 @@ def _prepare(
         if wanted != stored:
             different = [key for key, value in explicit.items() if stored.get(key) != wanted.get(key)]
             raise RecipeError(
-                f"the run in {folder.path} was started with other values of {', '.join(different)}", expected="the same ones with --resume",
-                where=str(folder.recipe), fix="leave them out, or start a new run in another --out",
-            )  # fmt: skip
+                f"the run in {folder.path} was started with other values of {', '.join(different)}",
+                expected="the same ones with --resume",
+                where=str(folder.recipe),
+                fix="leave them out, or start a new run in another --out",
+            )
         return stored, read_split(folder.split, dataset)
     if isinstance(recipe, Recipe):
         chosen = recipe.override(changes)
@@ -134,12 +156,18 @@ def _prepare(
         return plan_dataset(dataset, split, changes, listener=listener), split
     else:
         if not Path(recipe).is_file() and Path(recipe).suffix != ".toml":
-            raise RecipeError(f"unknown recipe '{recipe}'", expected="a TOML file or the name of a recipe", fix=nearest(str(recipe), ["auto"]))
+            raise RecipeError(
+                f"unknown recipe '{recipe}'",
+                expected="a TOML file or the name of a recipe",
+                fix=nearest(str(recipe), ["auto"]),
+            )
         chosen = Recipe.read(Path(recipe)).override(changes)
     return chosen, make_split(dataset, rule=chosen.split, seed=chosen.seed)
 
 
-def _fit(folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, *, resume: bool, listener: Listener) -> Progress:
+def _fit(
+    folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, *, resume: bool, listener: Listener
+) -> Progress:
     """Build the network, train it, write the bundle of the best weights."""
     from limner.api.network import make_network, make_validation, write_bundle
     from limner.runtimes.precision import use_bfloat16
@@ -148,23 +176,42 @@ def _fit(folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, *, r
     from limner.training.loop import train as fit
 
     if not split.part("train") or not split.part("val"):
-        raise DataError(f"{len(split.part('train'))} pictures to train and {len(split.part('val'))} to validate on", expected="at least one each", where=str(dataset.root), fix="add pictures, or correct splits.csv")
+        raise DataError(
+            f"{len(split.part('train'))} pictures to train and {len(split.part('val'))} to validate on",
+            expected="at least one each",
+            where=str(dataset.root),
+            fix="add pictures, or correct splits.csv",
+        )
     network, arguments, licences = make_network(recipe, dataset.label_space)
     bfloat16 = use_bfloat16(recipe.optimizer.precision)
     loader = PatchLoader(
-        dataset.with_items(split.part("train")), recipe, channels=arguments["channels"], cache=folder.cache, listener=listener
+        dataset.with_items(split.part("train")),
+        recipe,
+        channels=arguments["channels"],
+        cache=folder.cache,
+        listener=listener,
     )
     validate = make_validation(dataset, split.part("val"), recipe, channels=arguments["channels"], bfloat16=bfloat16)
     with _interruptible() as stop:
         progress = fit(
             Run(
-                model=network, loader=loader, recipe=recipe, checkpoints=folder.checkpoints, validate=validate, log=folder.log,
-                changed=folder.write_history, listener=listener, bfloat16=bfloat16, interrupted=stop.is_set,
+                model=network,
+                loader=loader,
+                recipe=recipe,
+                checkpoints=folder.checkpoints,
+                validate=validate,
+                log=folder.log,
+                changed=folder.write_history,
+                listener=listener,
+                bfloat16=bfloat16,
+                interrupted=stop.is_set,
             ),
             resume=resume,
-        )  # fmt: skip
+        )
     if progress.step == 0 or not (folder.checkpoints / "best.safetensors").is_file():
-        raise OutputError("stopped before the first step", expected="at least one step", where=str(folder.path), fix="run it again")
+        raise OutputError(
+            "stopped before the first step", expected="at least one step", where=str(folder.path), fix="run it again"
+        )
     folder.write_recipe(recipe, progress)
     write_bundle(folder, dataset, split, recipe, progress, arguments=arguments, licences=licences)
     return progress
@@ -193,7 +240,13 @@ def _interruptible() -> Iterator[threading.Event]:
 
 def _facts(progress: Progress) -> dict[str, Any]:
     epochs = progress.history[-1]["epoch"] if progress.history else 0.0
-    return {"epochs": epochs, "steps": progress.step, "seconds": round(progress.seconds, 2), "stopped": progress.stopped, "best": progress.best}
+    return {
+        "epochs": epochs,
+        "steps": progress.step,
+        "seconds": round(progress.seconds, 2),
+        "stopped": progress.stopped,
+        "best": progress.best,
+    }
 
 
 def _result(folder: RunFolder, facts: dict[str, Any]) -> TrainResult:

@@ -9,9 +9,13 @@ import typer
 from limner.cli import check, convert, demo, evaluate, info, plan, predict, train
 
 app = typer.Typer(
-    name="limner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    name="limner",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="From a folder of pictures and masks to a segmentation model you can trust.",
-)  # fmt: skip
+)
 
 for command in (demo, check, convert, plan, train, evaluate, predict, info):
     name = command.__name__.rpartition(".")[2]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from limner.cli import show
+
+if TYPE_CHECKING:
+    from limner.core.protocols import Listener
 
 
 def convert(
@@ -21,13 +24,15 @@ def convert(
 ) -> None:
     """Write a data set as images/, masks/ with class ids, and limner.toml."""
 
-    def verb(listener: Any) -> dict[str, Any]:
+    def verb(listener: Listener) -> dict[str, Any]:
         from limner.api.convert import convert as call
 
         return call(src, dst, to=to, dry_run=dry_run, overwrite=overwrite, listener=listener)
 
     def lines(found: dict[str, Any]) -> None:
-        print(f"{found['images']} pictures, {found['objects']} objects, {found['images_without_objects']} pictures without any")
+        print(
+            f"{found['images']} pictures, {found['objects']} objects, {found['images_without_objects']} pictures without any"
+        )
         print("classes: " + ", ".join(f"{name} ({count})" for name, count in found["classes"].items()))
         for warning in found["warnings"]:
             print(f"{warning['code']}: {warning['message']}")

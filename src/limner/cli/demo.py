@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +11,7 @@ from limner.cli import show
 
 if TYPE_CHECKING:
     from limner.api.demo import DemoResult
+    from limner.core.protocols import Listener
 
 
 def demo(
@@ -22,7 +23,7 @@ def demo(
 ) -> None:
     """The main job on built-in microscope pictures: check, plan, train, evaluate, predict, report."""
 
-    def verb(listener: Any) -> DemoResult:
+    def verb(listener: Listener) -> DemoResult:
         from limner.api.demo import demo as call
 
         return call(out=out, budget=budget, overwrite=overwrite, listener=listener)

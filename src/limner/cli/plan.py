@@ -10,6 +10,7 @@ import typer
 from limner.cli import show
 
 if TYPE_CHECKING:
+    from limner.core.protocols import Listener
     from limner.core.recipe import Recipe
 
 
@@ -22,7 +23,7 @@ def plan(
 ) -> None:
     """Decide a recipe for the data and say why, line by line."""
 
-    def verb(listener: Any) -> Recipe:
+    def verb(listener: Listener) -> Recipe:
         from limner.api.plan import plan as call
         from limner.core.recipe import parse_settings
 
@@ -32,6 +33,10 @@ def plan(
         print(recipe.to_toml() if out is None else f"written to {out}; train with: limner train {data} --recipe {out}")
 
     def document(recipe: Recipe) -> dict[str, Any]:
-        return {"recipe": dict(recipe.items()), "reasons": dict(recipe.reasons), "out": None if out is None else str(out)}
+        return {
+            "recipe": dict(recipe.items()),
+            "reasons": dict(recipe.reasons),
+            "out": None if out is None else str(out),
+        }
 
     show.run(verb, show=lines, document=document, as_json=as_json, debug=debug)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from limner.cli import show
+
+if TYPE_CHECKING:
+    from limner.core.protocols import Listener
 
 
 def predict(
@@ -23,10 +26,12 @@ def predict(
 ) -> None:
     """Write a label map of its own size for each picture."""
 
-    def verb(listener: Any) -> dict[str, Any]:
+    def verb(listener: Listener) -> dict[str, Any]:
         from limner.api.predict import predict as call
 
-        return call(model, inputs, out=out, overlay=overlay, scores=scores, tile=tile, overwrite=overwrite, listener=listener)
+        return call(
+            model, inputs, out=out, overlay=overlay, scores=scores, tile=tile, overwrite=overwrite, listener=listener
+        )
 
     def document(manifest: dict[str, Any]) -> dict[str, Any]:
         if manifest["failed"]:
@@ -36,6 +41,16 @@ def predict(
 
     def lines(manifest: dict[str, Any]) -> None:
         done = len(manifest["images"]) - manifest["failed"]
-        print(f"{done} label maps in {out}" + (f"; {manifest['failed']} pictures failed, see predictions.json" if manifest["failed"] else ""))
+        print(
+            f"{done} label maps in {out}"
+            + (f"; {manifest['failed']} pictures failed, see predictions.json" if manifest["failed"] else "")
+        )
 
-    show.run(verb, show=lines, document=document, as_json=as_json, debug=debug, failed=lambda manifest: int(manifest["failed"] > 0))
+    show.run(
+        verb,
+        show=lines,
+        document=document,
+        as_json=as_json,
+        debug=debug,
+        failed=lambda manifest: int(manifest["failed"] > 0),
+    )

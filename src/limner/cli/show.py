@@ -39,8 +39,14 @@ class PlainListener:
         if ended and now - began < 1:
             return
         self._shown[stage] = now
-        left = f", {format_duration((now - began) * (total - done) / (done - first))} left" if first < done < total else ""
-        self.message(f"{stage} {done:.0f}/{total:.0f}{left}  {text}".rstrip() if total else f"{stage} {done:.0f}  {text}".rstrip())
+        left = (
+            f", {format_duration((now - began) * (total - done) / (done - first))} left" if first < done < total else ""
+        )
+        self.message(
+            f"{stage} {done:.0f}/{total:.0f}{left}  {text}".rstrip()
+            if total
+            else f"{stage} {done:.0f}  {text}".rstrip()
+        )
 
     def message(self, text: str) -> None:
         """One line."""
@@ -55,19 +61,32 @@ class BarListener:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self._bars = Progress(
-            TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[text]}"), console=Console(stderr=True),
-        )  # fmt: skip
+            TextColumn("{task.description:12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=Console(stderr=True),
+        )
         self._tasks: dict[str, Any] = {}
         self._bars.start()
 
     def progress(self, stage: str, done: float, total: float, text: str = "") -> None:
         """Move the bar of `stage`; the remaining time follows from the speed of the last steps."""
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total or None, completed=done, text=text)
+            self._tasks[stage] = self._bars.add_task(stage, total=total or None, completed=int(done), text=text)
         self._bars.update(self._tasks[stage], completed=done, total=total or None, text=text)
 
     def message(self, text: str) -> None:
@@ -79,8 +98,19 @@ class BarListener:
         self._bars.stop()
 
 
-def run(verb: Callable[[Any], T], *, show: Callable[[T], None], document: Callable[[T], Any], as_json: bool, debug: bool, failed: Callable[[T], int] = lambda _: 0) -> None:
-    """Call `verb` with a listener; show its value, or print its document; exit with 0, or what `failed` says, or the error's code."""
+def run(
+    verb: Callable[[Any], T],
+    *,
+    show: Callable[[T], None],
+    document: Callable[[T], Any],
+    as_json: bool,
+    debug: bool,
+    failed: Callable[[T], int] = lambda _: 0,
+) -> None:
+    """Call `verb` with a listener, then show its value or print its document.
+
+    The exit code is 0, what `failed` says of the value, or the error's own.
+    """
     listener: PlainListener | BarListener = BarListener() if sys.stderr.isatty() else PlainListener()
     try:
         value = verb(listener)
@@ -111,7 +141,9 @@ def print_scores(summary: dict[str, Any]) -> None:
     print(f"\n{summary['samples']} pictures, split {summary['split']}, native size")
     names = list(summary["scores"]["dice"])
     width = max(12, *(len(name) for name in names))
-    print(f"{'':{width}}  {'Dice':>6}  {'95 % interval':>15}  {'pooled':>6}  {'IoU':>6}  {'prec.':>6}  {'recall':>6}  {'n':>4}")
+    print(
+        f"{'':{width}}  {'Dice':>6}  {'95 % interval':>15}  {'pooled':>6}  {'IoU':>6}  {'prec.':>6}  {'recall':>6}  {'n':>4}"
+    )
     for name in names:
         score = {metric: values[name] for metric, values in summary["scores"].items() if name in values}
         low, high = score["dice"]["ci95"]

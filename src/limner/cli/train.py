@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +11,7 @@ from limner.cli import show
 
 if TYPE_CHECKING:
     from limner.api.train import TrainResult
+    from limner.core.protocols import Listener
 
 
 def train(
@@ -28,25 +29,40 @@ def train(
 ) -> None:
     """Train, keep the best, judge it on the test split, write report.html."""
 
-    def verb(listener: Any) -> TrainResult:
+    def verb(listener: Listener) -> TrainResult:
         from limner.api.train import train as call
         from limner.core.recipe import parse_settings
 
         return call(
-            data, recipe=recipe, settings=parse_settings(settings), budget=budget, out=out, resume=resume, seed=seed,
-            overwrite=overwrite, allow_leaks=allow_leaks, listener=listener,
-        )  # fmt: skip
+            data,
+            recipe=recipe,
+            settings=parse_settings(settings),
+            budget=budget,
+            out=out,
+            resume=resume,
+            seed=seed,
+            overwrite=overwrite,
+            allow_leaks=allow_leaks,
+            listener=listener,
+        )
 
     show.run(
-        verb, show=lines, document=lambda result: result.as_dict(), as_json=as_json, debug=debug,
+        verb,
+        show=lines,
+        document=lambda result: result.as_dict(),
+        as_json=as_json,
+        debug=debug,
         failed=lambda result: show.INTERRUPTED if result.stopped == "interrupted" else 0,
-    )  # fmt: skip
+    )
 
 
 def lines(result: TrainResult) -> None:
     """The result in a few lines."""
     if result.stopped != "interrupted":
         best = result.best
-        print(f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; best after step {best['step']} ({best['metric']} {best['value']:.4f})")
+        print(
+            f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; "
+            f"best after step {best['step']} ({best['metric']} {best['value']:.4f})"
+        )
         show.print_scores(result.test)
         print(f"\nmodel:  {result.model}\nreport: {result.run / 'report.html'}")

@@ -94,17 +94,21 @@ def read_bundle(path: Path) -> Bundle:
     file = folder / "bundle.json"
     if not file.is_file():
         raise BundleError(
-            f"no model at {path}", expected="a run folder or a bundle with bundle.json", where=str(path),
+            f"no model at {path}",
+            expected="a run folder or a bundle with bundle.json",
+            where=str(path),
             fix="give the folder that limner train wrote, or train one: limner train DATA --out RUN",
-        )  # fmt: skip
+        )
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
         version = int(tree["format_version"])
         if version > FORMAT_VERSION:
             raise BundleError(
-                f"bundle of format version {version}", expected=f"version {FORMAT_VERSION} or older", where=str(file),
+                f"bundle of format version {version}",
+                expected=f"version {FORMAT_VERSION} or older",
+                where=str(file),
                 fix="update Limner: pip install -U limner",
-            )  # fmt: skip
+            )
         contract = tree["input"]
         bundle = Bundle(
             folder=folder,
@@ -118,14 +122,18 @@ def read_bundle(path: Path) -> Bundle:
         hashes: dict[str, str] = dict(tree["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"bundle.json cannot be read: {error!r}", expected="the file as limner train wrote it", where=str(file),
+            f"bundle.json cannot be read: {error!r}",
+            expected="the file as limner train wrote it",
+            where=str(file),
             fix="copy the whole model folder again from the run",
-        ) from None  # fmt: skip
+        ) from None
     for name, expected in hashes.items():
         found = sha256(folder / name) if (folder / name).is_file() else "missing"
         if found != expected:
             raise BundleError(
                 f"{name} is {'missing' if found == 'missing' else 'changed: sha256 ' + found[:12]}",
-                expected=f"sha256 {expected[:12]}", where=str(folder / name), fix="copy the whole model folder again from the run",
-            )  # fmt: skip
+                expected=f"sha256 {expected[:12]}",
+                where=str(folder / name),
+                fix="copy the whole model folder again from the run",
+            )
     return bundle

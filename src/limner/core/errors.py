@@ -51,9 +51,12 @@ class LimnerError(Exception):
     def as_dict(self) -> dict[str, str]:
         """The ``error`` object of a JSON document."""
         return {
-            "kind": type(self).__name__, "found": self.found, "expected": self.expected,
-            "where": self.where, "fix": self.fix,
-        }  # fmt: skip
+            "kind": type(self).__name__,
+            "found": self.found,
+            "expected": self.expected,
+            "where": self.where,
+            "fix": self.fix,
+        }
 
 
 class UsageError(LimnerError):

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,25 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise MachineError(
-                f"no space left while writing {path.name} ({error.strerror})", expected="room on the disk", where=str(path),
+                f"no space left while writing {path.name} ({error.strerror})",
+                expected="room on the disk",
+                where=str(path),
                 fix="free some space; what was finished before is still there, and --resume goes on from it",
-            ) from error  # fmt: skip
+            ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise OutputError(
-                f"{path} cannot be written ({error.strerror})", expected="a folder with write permission",
-                where=str(path), fix="choose another folder with --out",
-            ) from error  # fmt: skip
+                f"{path} cannot be written ({error.strerror})",
+                expected="a folder with write permission",
+                where=str(path),
+                fix="choose another folder with --out",
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+            raise OutputError(
+                f"{path} cannot be written ({error.strerror})",
+                expected="a name that is free, in a folder",
+                where=str(path),
+                fix="choose another name",
+            ) from error
         raise
 
 
@@ -40,7 +51,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     Raises
     ------
     MachineError : the disk is full; nothing half-written is left.
-    OutputError : the folder may not be written.
+    OutputError : the folder may not be written, or the name is taken by a folder.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -51,7 +62,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
                 os.fsync(file.fileno())
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the reason why it could not be written comes first
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -83,21 +95,26 @@ def prepare_output(folder: Path, *, overwrite: bool) -> Path:
 
     Raises
     ------
-    OutputError : it exists, is not empty, and `overwrite` is False or it was not made by Limner.
+    OutputError : it exists, holds more than the mark of a call that failed early, and `overwrite` is False or it was
+        not made by Limner.
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", expected="a folder name", fix="choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path.name != MARKER for path in folder.iterdir()):
         if not overwrite:
             raise OutputError(
-                f"the output folder {folder} exists already", expected="a new folder", where=str(folder),
+                f"the output folder {folder} exists already",
+                expected="a new folder",
+                where=str(folder),
                 fix="choose another --out, or pass --overwrite to replace it",
-            )  # fmt: skip
+            )
         if not (folder / MARKER).exists():
             raise OutputError(
-                f"the folder {folder} was not made by Limner", expected="an output folder of an earlier call",
-                where=str(folder), fix="choose another --out; Limner deletes only what it wrote itself",
-            )  # fmt: skip
+                f"the folder {folder} was not made by Limner",
+                expected="an output folder of an earlier call",
+                where=str(folder),
+                fix="choose another --out; Limner deletes only what it wrote itself",
+            )
         shutil.rmtree(folder)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -49,9 +49,10 @@ class LabelSpace:
     def __post_init__(self) -> None:
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
             raise DataError(
-                f"classes {list(self.names)}", expected="at least two different names, the background first",
+                f"classes {list(self.names)}",
+                expected="at least two different names, the background first",
                 fix='declare them in limner.toml: classes = ["background", "nucleus"]',
-            )  # fmt: skip
+            )
         if not self.colors:
             object.__setattr__(self, "colors", tuple(default_color(i) for i in range(len(self.names))))
         if len(self.colors) != len(self.names):
@@ -77,10 +78,8 @@ class LabelSpace:
 
     def decode(self, scores: npt.NDArray[np.float32], *, threshold: float = 0.5) -> Labels:
         """Scores after sigmoid or softmax ``(K, *spatial)`` to class ids ``(*spatial)``, uint8 (uint16 above 256)."""
-        dtype = np.uint8 if len(self) <= 256 else np.uint16
-        if self.task == "multilabel":
-            return (scores[0] > threshold).astype(dtype)
-        return scores.argmax(0).astype(dtype)
+        ids = scores[0] > threshold if self.task == "multilabel" else scores.argmax(0)
+        return np.asarray(ids, np.uint8) if len(self) <= 256 else np.asarray(ids, np.uint16)
 
     def palette(self) -> list[int]:
         """768 numbers for a palette PNG."""

@@ -32,7 +32,9 @@ class Prediction:
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.scores.shape[1:] != self.labels.shape:
-            raise ShapeError(f"scores of shape {self.scores.shape}", expected=f"(K, *{self.labels.shape})", where=self.name)
+            raise ShapeError(
+                f"scores of shape {self.scores.shape}", expected=f"(K, *{self.labels.shape})", where=self.name
+            )
 
     def pixels(self) -> dict[str, int]:
         """Number of pixels of each class, by name."""

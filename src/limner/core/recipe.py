@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 import types
 import typing
@@ -26,7 +27,9 @@ class DataPart:
     scale: float = 1.0  # working size / native size, both sides
     patch_hw: tuple[int, int] = (256, 256)  # training patch at working scale, multiples of 32
     channels: int = 3  # channels of the pictures; a network with pre-trained colour input repeats a gray one
-    normalization: str = "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.5 % to 0..255 first
+    normalization: str = (
+        "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.5 % to 0..255 first
+    )
     intensity_range: tuple[float, float] = (0.0, 255.0)  # native values that become 0 and 255 under "fixed"
 
 
@@ -54,7 +57,13 @@ class ModelPart:
     """The half of the network that draws."""
 
     architecture: str = "unet"
-    decoder_widths: tuple[int, ...] = (128, 64, 48, 32, 16)  # coarse to fine; one fewer than the encoder's halvings + 1 ends at half size
+    decoder_widths: tuple[int, ...] = (
+        128,
+        64,
+        48,
+        32,
+        16,
+    )  # coarse to fine; one fewer than the encoder's halvings + 1 ends at half size
     dropout: float = 0.0
 
 
@@ -115,10 +124,11 @@ class SchedulePart:
     budget: str = "10m"  # a duration, or "none"
     epochs: int = 0  # 0 = as many as the budget holds
     steps: int = 0  # 0 = from budget or epochs; written into a run when the budget was measured
-    revisions: tuple[tuple[int, int], ...] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
+    revisions: tuple[
+        tuple[int, int], ...
+    ] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
     warmup_steps: int = 30
-    validations: int = 10  # how many times at most, evenly over the run
-    validate_every: int = 0  # steps; 0 = from validations; written into a run when the budget was measured
+    validations: int = 10  # how many, evenly over the schedule; fewer in a run when they would take too long
     patience: int = 0  # stop after so many validations without a better one; 0 = never
 
 
@@ -230,7 +240,14 @@ class Recipe:
         try:
             return cls.from_toml(path.read_text(encoding="utf-8"), where=str(path))
         except FileNotFoundError:
-            raise RecipeError(f"no recipe at {path}", expected="a TOML file", fix="make one with: limner plan DATA -o recipe.toml") from None
+            raise RecipeError(
+                f"no recipe at {path}", expected="a TOML file", fix="make one with: limner plan DATA -o recipe.toml"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(
+                f"{path.name} cannot be read: {error}", expected="a TOML file", where=str(path),
+                fix="make one with: limner plan DATA -o recipe.toml",
+            ) from None  # fmt: skip
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
@@ -276,7 +293,9 @@ def _replace(recipe: Recipe, key: str, value: Any, *, where: str = "") -> Recipe
 def _convert(value: Any, kind: Any, key: str, where: str) -> Any:
     def refuse() -> RecipeError:
         name = str(kind).replace("typing.", "") if isinstance(kind, types.GenericAlias) else kind.__name__
-        return RecipeError(f"{key} = {value!r}", expected=f"a value of kind {name}", where=where or key, fix=f"correct {key}")
+        return RecipeError(
+            f"{key} = {value!r}", expected=f"a value of kind {name}", where=where or key, fix=f"correct {key}"
+        )
 
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
@@ -304,13 +323,16 @@ def _toml(value: Any) -> str:
     return repr(value)
 
 
+# a name, a value in which a # may stand inside quotes, and what stands behind the first # outside of them
+_COMMENTED = re.compile(r"""(?P<name>\w+)\s*=(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^"'#])*#(?P<reason>.*)""")
+
+
 def _comments(text: str) -> dict[str, str]:
     """Reasons found behind the values of a recipe file."""
     reasons, section = {}, ""
     for line in text.splitlines():
         if line.startswith("["):
             section = line.strip("[] ") + "."
-        elif "  # " in line and "=" in line:
-            before, _, reason = line.partition("  # ")
-            reasons[section + before.partition("=")[0].strip()] = reason.strip()
+        elif (match := _COMMENTED.match(line)) and match["reason"].strip():
+            reasons[section + match["name"]] = match["reason"].strip()
     return reasons

@@ -34,9 +34,13 @@ class Score:
     def as_dict(self) -> dict[str, Any]:
         """JSON; NaN becomes null."""
         return {
-            "mean": _number(self.mean), "median": _number(self.median), "ci95": [_number(v) for v in self.ci95],
-            "pooled": _number(self.pooled), "n": self.n, "undefined": self.undefined,
-        }  # fmt: skip
+            "mean": _number(self.mean),
+            "median": _number(self.median),
+            "ci95": [_number(v) for v in self.ci95],
+            "pooled": _number(self.pooled),
+            "n": self.n,
+            "undefined": self.undefined,
+        }
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,19 @@ class Report:
     def summary(self) -> dict[str, Any]:
         """``evaluation/summary.json``."""
         return {
-            "model": self.model, "data": self.data, "split": self.split, "samples": self.samples,
-            "resolution": "native", "threshold": self.threshold,
-            "scores": {metric: {name: score.as_dict() for name, score in by_class.items()} for metric, by_class in self.scores.items()},
-            "empty_cases": self.empty_cases, "definitions": self.definitions, "split_checksum": self.split_checksum,
-            "seconds": round(self.seconds, 3), "missing": list(self.missing),
-        }  # fmt: skip
+            "model": self.model,
+            "data": self.data,
+            "split": self.split,
+            "samples": self.samples,
+            "resolution": "native",
+            "threshold": self.threshold,
+            "scores": {
+                metric: {name: score.as_dict() for name, score in by_class.items()}
+                for metric, by_class in self.scores.items()
+            },
+            "empty_cases": self.empty_cases,
+            "definitions": self.definitions,
+            "split_checksum": self.split_checksum,
+            "seconds": round(self.seconds, 3),
+            "missing": list(self.missing),
+        }

@@ -41,9 +41,11 @@ class Sample:
         for kind, array in (("labels", self.labels), ("valid", self.valid)):
             if array is not None and array.shape != self.size_hw:
                 raise ShapeError(
-                    f"{kind} of shape {array.shape} for an image of {self.size_hw}", expected="the same height and width",
-                    where=self.name, fix="check that image and mask belong together and were exported at the same size",
-                )  # fmt: skip
+                    f"{kind} of shape {array.shape} for an image of {self.size_hw}",
+                    expected="the same height and width",
+                    where=self.name,
+                    fix="check that image and mask belong together and were exported at the same size",
+                )
 
     @property
     def size_hw(self) -> tuple[int, int]:

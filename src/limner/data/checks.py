@@ -151,7 +151,7 @@ def _mask_name(item: Item) -> str:
 def _pairing(layout: Layout) -> list[Finding]:
     found = []
     if layout.lonely_images:
-        text = f"{len(layout.lonely_images)} images have no mask; an image without objects needs an empty mask"
+        text = f"images without a mask: {len(layout.lonely_images)}; an image without objects needs an empty mask"
         found.append(
             _finding(
                 "UNPAIRED_IMAGE",
@@ -162,7 +162,7 @@ def _pairing(layout: Layout) -> list[Finding]:
             )
         )
     if layout.lonely_masks:
-        text = f"{len(layout.lonely_masks)} masks have no image"
+        text = f"masks without an image: {len(layout.lonely_masks)}"
         found.append(
             _finding(
                 "UNPAIRED_MASK",

@@ -115,8 +115,10 @@ def open_dataset(
     if errors:
         first = errors[0]
         more = f" (and {len(errors) - 1} more kinds of errors)" if len(errors) > 1 else ""
+        files = ", ".join(str(root / name) for name in first.files[:3])
+        rest = f" and {len(first.files) - 3} more" if len(first.files) > 3 else ""
         raise DataError(
-            f"{first.code}: {first.message}{more}", expected="data without errors", where=str(root),
+            f"{first.code}: {first.message}{more}", expected="data without errors", where=files + rest or str(root),
             fix=f"{first.fix}; limner check {root} lists everything",
             details={"findings": [finding.as_dict() for finding in examination.findings]},
         )  # fmt: skip

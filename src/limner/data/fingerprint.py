@@ -115,7 +115,8 @@ def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
         num_images=len(facts),
         num_groups=len({item.group or item.name for item in dataset.items}),
         median_hw=(int(np.median([f.size_hw[0] for f in facts])), int(np.median([f.size_hw[1] for f in facts]))),
-        smallest_hw=by_area[0], largest_hw=by_area[-1],
+        smallest_hw=by_area[0],
+        largest_hw=by_area[-1],
         channels=max(f.channels for f in facts),
         dtype=max((f.dtype for f in facts), key=lambda name: np.dtype(name).itemsize),
         is_gray=all(f.is_gray for f in facts),
@@ -123,8 +124,9 @@ def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
         exposure_spread=float(np.std([f.quantiles[2] for f in facts]) / max(high - low, 1e-6)),
         polarity_spread=min(brighter, 1 - brighter),
         classes=tuple(_class_facts(facts, i, name) for i, name in enumerate(dataset.label_space.names) if i),
-        upright=upright, sided=sided,
-    )  # fmt: skip
+        upright=upright,
+        sided=sided,
+    )
 
 
 def _look(sample: Sample, num_classes: int) -> _PictureFacts:
@@ -134,16 +136,23 @@ def _look(sample: Sample, num_classes: int) -> _PictureFacts:
     sparse = gray[:: max(1, gray.shape[0] // 256), :: max(1, gray.shape[1] // 256)]
     low, middle, high = (float(v) for v in np.quantile(sparse, [0.005, 0.5, 0.995]))
     foreground = labels > 0
-    contrast = float(gray[foreground].mean() - gray[~foreground].mean()) if foreground.any() and not foreground.all() else float("nan")
+    contrast = (
+        float(gray[foreground].mean() - gray[~foreground].mean())
+        if foreground.any() and not foreground.all()
+        else float("nan")
+    )
     valid = labels if sample.valid is None else labels[sample.valid]
     return _PictureFacts(
-        size_hw=sample.size_hw, channels=sample.num_channels, dtype=image.dtype.name,
+        size_hw=sample.size_hw,
+        channels=sample.num_channels,
+        dtype=image.dtype.name,
         is_gray=image.shape[2] == 1 or (image.shape[2] == 3 and bool((image[..., :1] == image[..., 1:]).all())),
-        quantiles=(low, middle, high), contrast=contrast,
+        quantiles=(low, middle, high),
+        contrast=contrast,
         pixels=np.bincount(valid.ravel(), minlength=num_classes)[:num_classes],
         objects={i: _object_sizes(labels == i) for i in range(1, num_classes)},
         thumbnails=(_thumbnail(gray), _thumbnail(foreground.astype(np.float32))),
-    )  # fmt: skip
+    )
 
 
 def _object_sizes(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -161,19 +170,22 @@ def _object_sizes(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
 
 def _class_facts(facts: Sequence[_PictureFacts], class_id: int, name: str) -> ClassFacts:
     shown = [f.objects[class_id] for f in facts if len(f.objects[class_id])]
-    pixels = sum(f.pixels for f in facts)
+    pixels = np.sum([f.pixels for f in facts], axis=0)
     widths = (float("nan"),) * 4
     if shown:
         values = np.concatenate([o[:, 0] for o in shown])
         weights = np.concatenate([o[:, 1] / o[:, 1].sum() for o in shown])
         order = np.argsort(values)
         place = np.cumsum(weights[order]) / weights.sum()
-        picked = [values[order][min(np.searchsorted(place, q), len(values) - 1)] for q in (0.1, 0.25, 0.5, 0.75)]
+        picked = [values[order][min(int(np.searchsorted(place, q)), len(values) - 1)] for q in (0.1, 0.25, 0.5, 0.75)]
         widths = (float(picked[0]), float(picked[1]), float(picked[2]), float(picked[3]))
     return ClassFacts(
-        name=name, images=len(shown), share=float(pixels[class_id] / max(1, pixels.sum())),
-        objects=sum(len(o) for o in shown), width=widths,
-    )  # fmt: skip
+        name=name,
+        images=len(shown),
+        share=float(pixels[class_id] / max(1, pixels.sum())),
+        objects=sum(len(o) for o in shown),
+        width=widths,
+    )
 
 
 def _thumbnail(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -183,7 +195,9 @@ def _thumbnail(plane: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(centred / norm if norm > 1e-6 else centred, np.float32)
 
 
-def _preferred_way_up(thumbnails: Sequence[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]) -> tuple[float, float]:
+def _preferred_way_up(
+    thumbnails: Sequence[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]],
+) -> tuple[float, float]:
     """How much better pictures, or their masks, fit the mean of the others upright than mirrored: (top-bottom, left-right)."""
     if len(thumbnails) < 4:
         return 0.0, 0.0

@@ -238,6 +238,10 @@ def _soft_edges(values: _Values) -> Decision | None:
         inside = dict(zip(stats.values, stats.flat, strict=True))
         between = [v for v in stats.values if v not in near]
         rest = sum(pixels[v] for v in between)
+        low = [v for v in near if 0 < v < scale / 2]
+        solid = sum(inside[v] for v in low) > 0.2 * sum(pixels[v] for v in low)
+        if between and stats.values[-1] < scale / 2 and solid:
+            return None  # areas of a small id and a stray value: cutting at half would empty this mask
         if rest > 0.25 * sum(stats.counts) or sum(inside[v] for v in between) > 0.2 * rest:
             return None
     space = _space(values.declared, 2)

@@ -26,7 +26,7 @@ def match_channels(image: Image, channels: int, *, where: str = "") -> Image:
     ------
     DataError : any other pair of channel counts.
     """
-    found = image.shape[2]
+    found = int(image.shape[2])
     if found == channels:
         return image
     if found == 1:
@@ -35,9 +35,11 @@ def match_channels(image: Image, channels: int, *, where: str = "") -> Image:
         weights = np.array([0.299, 0.587, 0.114], np.float32)
         return (image.astype(np.float32) @ weights)[..., None].round().astype(image.dtype)
     raise DataError(
-        f"a picture of {found} channels", expected=f"{channels}, as in training", where=where,
+        f"a picture of {found} channels",
+        expected=f"{channels}, as in training",
+        where=where,
         fix="convert the picture, or train on pictures of that kind",
-    )  # fmt: skip
+    )
 
 
 def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[float, float]) -> Working:
@@ -68,8 +70,10 @@ def resize_image(image: Working, size_hw: tuple[int, int]) -> Working:
     if image.shape[:2] == size_hw:
         return image
     shrinks = size_hw[0] * size_hw[1] < image.shape[0] * image.shape[1]
-    out = cv2.resize(np.ascontiguousarray(image), size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return out.reshape(*size_hw, image.shape[2])
+    out = cv2.resize(
+        np.ascontiguousarray(image), size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    return np.asarray(out.reshape(*size_hw, image.shape[2]))
 
 
 def resize_labels(labels: npt.NDArray[Any], size_hw: tuple[int, int]) -> npt.NDArray[Any]:
@@ -83,7 +87,13 @@ def resize_labels(labels: npt.NDArray[Any], size_hw: tuple[int, int]) -> npt.NDA
 
 
 def prepare(
-    image: Image, *, channels: int, scale: float, normalization: str, intensity_range: tuple[float, float], where: str = ""
+    image: Image,
+    *,
+    channels: int,
+    scale: float,
+    normalization: str,
+    intensity_range: tuple[float, float],
+    where: str = "",
 ) -> Working:
     """The whole way to working scale: channels, intensities, size; ``(h, w, channels)`` in 0..255."""
     matched = match_channels(image, channels, where=where)

@@ -153,10 +153,17 @@ def _given(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], st
 
 
 def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: int) -> tuple[set[str], str]:
-    """Names of the training pictures that validate, and by what they were chosen."""
+    """Names of the training pictures that validate, and by what they were chosen.
+
+    By group where there are enough of them, else by picture. Where most groups of the training pictures are in the given
+    test as well, the test asks about new pictures of known groups; validation then asks the same, by picture and with
+    every group in it as far as possible (docs/decisions/0006-validation-like-the-test.md).
+    """
     groups, _ = _groups(train, rule)
     sizes = Counter(groups.values())
-    by_group = len(sizes) >= FEWEST_GROUPS and len(sizes) < len(train) and "" not in sizes
+    tested = {item.group for item in dataset.items if item.split == "test"}
+    shared = sum(name in tested for name in sizes if name) > len(sizes) / 2
+    by_group = len(sizes) >= FEWEST_GROUPS and len(sizes) < len(train) and "" not in sizes and not shared
     units = make_units(train, groups if by_group else {}, dataset.facts)
     if len(units) < 2 and len(train) > 1:
         units = [(item,) for item in train]
@@ -165,8 +172,12 @@ def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: 
             "one training picture", expected="at least two: one trains, one validates", where=str(dataset.root),
             fix="label more pictures",
         )  # fmt: skip
-    chosen = _draw(dataset, units, share=rule.val_share, total=len(train), keep=1, rng=np.random.default_rng([seed, 1]))
+    strata = groups if shared and len(sizes) <= len(train) / 3 else {}
+    rng = np.random.default_rng([seed, 1])
+    chosen = _draw(dataset, units, share=rule.val_share, total=len(train), keep=1, rng=rng, strata=strata)
     how = f"chosen by group ({len(chosen)} of {len(units)})" if by_group else "chosen by picture"
+    if shared:
+        how += ", since the given test shares its groups with training"
     return {item.name for unit in chosen for item in unit}, how
 
 
@@ -225,9 +236,10 @@ def _groups(items: Sequence[Item], rule: SplitPart) -> tuple[dict[str, str], str
 
 
 def _draw(
-    dataset: Dataset, units: Sequence[Unit], *, share: float, total: int, keep: int, rng: np.random.Generator
-) -> list[Unit]:
-    table = presence(units, dataset.facts, len(dataset.label_space))
+    dataset: Dataset, units: Sequence[Unit], *, share: float, total: int, keep: int, rng: np.random.Generator,
+    strata: Mapping[str, str] | None = None,
+) -> list[Unit]:  # fmt: skip
+    table = presence(units, dataset.facts, len(dataset.label_space), strata)
     sizes = np.array([len(unit) for unit in units])
     chosen = draw(table, sizes, target=max(1, round(share * total)), keep=keep, rng=rng)
     return [units[index] for index in chosen]

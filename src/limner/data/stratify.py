@@ -55,14 +55,31 @@ def make_units(items: Sequence[Item], groups: Mapping[str, str], facts: Mapping[
     return [tuple(units[name]) for name in sorted(units)]
 
 
-def presence(units: Sequence[Unit], facts: Mapping[str, Facts], num_classes: int) -> npt.NDArray[np.int64]:
-    """Pictures of each unit that show each foreground class, and last those that show none: ``(units, K)``."""
-    table = np.zeros((len(units), num_classes), dtype=np.int64)
+def presence(
+    units: Sequence[Unit], facts: Mapping[str, Facts], num_classes: int, strata: Mapping[str, str] | None = None
+) -> npt.NDArray[np.int64]:
+    """Pictures of each unit that are of each stratum, that show each foreground class, and last those that show none.
+
+    Parameters
+    ----------
+    units : see `make_units`.
+    facts : pixels of each class, by item name.
+    num_classes : the background included.
+    strata : kind of each picture, by item name; counted like classes that a draw should show.
+
+    Returns
+    -------
+    ``(units, S + num_classes)`` for S strata.
+    """
+    kinds = sorted(set((strata or {}).values()))
+    table = np.zeros((len(units), len(kinds) + num_classes), dtype=np.int64)
     for row, unit in enumerate(units):
         for item in unit:
+            if strata:
+                table[row, kinds.index(strata[item.name])] += 1
             pixels = facts[item.name].pixels if item.name in facts else {}
-            shown = [index for index, number in pixels.items() if index > 0 and number]
-            table[row, [index - 1 for index in shown] or [num_classes - 1]] += 1
+            shown = [len(kinds) + index - 1 for index, number in pixels.items() if index > 0 and number]
+            table[row, shown or [-1]] += 1
     return table
 
 

@@ -66,9 +66,13 @@ class Scorer:
         counts[FOREGROUND] = count_foreground(table)  # with two classes it equals the class, whatever its name
         self._images[name] = counts
 
+    def picture_dice(self) -> tuple[float, ...]:
+        """Dice of all foreground classes as one mask, a value per picture in the order of adding; NaN where undefined."""
+        return tuple(dice(counts[FOREGROUND]) for counts in self._images.values())
+
     def foreground_dice(self) -> float:
-        """Mean over the pictures of the Dice of all foreground classes as one mask; NaN when it is defined nowhere."""
-        return _mean([dice(counts[FOREGROUND]) for counts in self._images.values()])
+        """Mean of `picture_dice` over the pictures where it is defined; NaN when it is defined nowhere."""
+        return _mean(self.picture_dice())
 
     def macro_dice(self) -> float:
         """Mean over the foreground classes of their mean Dice over pictures; NaN when it is defined nowhere."""

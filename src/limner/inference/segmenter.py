@@ -54,9 +54,13 @@ class NetworkSegmenter:
         """Scores ``(K, h, w)`` at working scale."""
         contract = self.contract
         working = prepare(
-            image, channels=self.network_channels, scale=contract.scale, normalization=contract.normalization,
-            intensity_range=contract.intensity_range, where=where,
-        )  # fmt: skip
+            image,
+            channels=self.network_channels,
+            scale=contract.scale,
+            normalization=contract.normalization,
+            intensity_range=contract.intensity_range,
+            where=where,
+        )
         height, width = working.shape[:2]
         tile = max(32, round(contract.tile * contract.scale)) if contract.tile else 0
         if not tile and height * width > WHOLE_PIXELS:
@@ -77,7 +81,7 @@ class NetworkSegmenter:
         scores = activate(self.predictor(x[None]))[0]
         if self.contract.flips:
             mirrored = np.ascontiguousarray(x[..., ::-1])
-            scores = (scores + activate(self.predictor(mirrored[None]))[0][..., ::-1]) / 2
+            scores = 0.5 * (scores + activate(self.predictor(mirrored[None]))[0][..., ::-1])
         return np.ascontiguousarray(scores, np.float32)
 
     def _restore(
@@ -93,7 +97,6 @@ class NetworkSegmenter:
 def activate(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Logits ``(N, K, H, W)`` to scores: sigmoid for one map, softmax over K for several."""
     if logits.shape[1] == 1:
-        out: npt.NDArray[np.float32] = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-        return out
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), np.float32)
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)

@@ -40,4 +40,4 @@ def blend_weight(size_hw: tuple[int, int]) -> npt.NDArray[np.float32]:
     for n in size_hw:
         x = (np.arange(n) - (n - 1) / 2) / max(n / 8, 1e-6)
         profiles.append(np.exp(-0.5 * x**2))
-    return np.maximum(np.outer(*profiles), 1e-3).astype(np.float32)
+    return np.asarray(np.maximum(np.outer(*profiles), 1e-3), np.float32)

@@ -10,7 +10,15 @@ from limner.losses.dice import soft_dice_loss
 LOSSES = {"cross_entropy": cross_entropy_loss, "dice": soft_dice_loss}
 
 
-def compound_loss(logits: Tensor, target: Tensor, valid: Tensor, *, cross_entropy: float, dice: float, class_weights: tuple[float, ...] = ()) -> Tensor:
+def compound_loss(
+    logits: Tensor,
+    target: Tensor,
+    valid: Tensor,
+    *,
+    cross_entropy: float,
+    dice: float,
+    class_weights: tuple[float, ...] = (),
+) -> Tensor:
     """``cross_entropy * CE + dice * Dice``; a part of weight 0 is not computed.
 
     Parameters

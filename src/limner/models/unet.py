@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limner.core.errors import RecipeError
 from limner.models.blocks.conv import ConvNormAct
 from limner.models.encoder import Encoder
 
@@ -57,6 +58,13 @@ class UNet(nn.Module):
     def __init__(self, config: Config, *, channels: int, maps: int) -> None:
         super().__init__()
         self.encoder = Encoder(config.encoder, channels=channels)
+        if not 1 <= len(config.decoder_widths) <= len(self.encoder.channels):
+            raise RecipeError(
+                f"{len(config.decoder_widths)} decoder_widths",
+                expected=f"1 to {len(self.encoder.channels)}, one for each doubling after {config.encoder}",
+                where="model.decoder_widths",
+                fix=f"give {len(self.encoder.channels)} numbers, coarse to fine",
+            )
         skips = (*reversed(self.encoder.channels[:-1]), 0)
         inputs = (self.encoder.channels[-1], *config.decoder_widths[:-1])
         self.decoder = nn.ModuleList(
@@ -74,7 +82,7 @@ class UNet(nn.Module):
         if pad_y or pad_x:
             x = F.pad(x, (0, pad_x, 0, pad_y), mode="replicate")
         maps = self.encoder(x)
-        y = maps[-1]
+        y: Tensor = maps[-1]
         skips: list[Tensor | None] = [*reversed(maps[:-1]), None]
         for block, skip in zip(self.decoder, skips, strict=False):
             y = block(y, skip)

@@ -14,7 +14,13 @@ from limner.planning.rules import FIXED, RULES, Situation
 
 
 def make_plan(
-    facts: Fingerprint, machine: Machine, label_space: LabelSpace, *, budget_seconds: float, start: Recipe, overrides: Mapping[str, Any]
+    facts: Fingerprint,
+    machine: Machine,
+    label_space: LabelSpace,
+    *,
+    budget_seconds: float,
+    start: Recipe,
+    overrides: Mapping[str, Any],
 ) -> Recipe:
     """The recipe for a data set.
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from limner.data.fingerprint import Fingerprint
-from limner.planning.memory import Machine
+from limner.planning.memory import BYTES_PER_PIXEL, Machine
 
 MULTIPLE = 32  # the encoder halves five times
-DETAIL_PIXELS = 10.0  # wanted width of a typical thin object at working scale
+DETAIL_PIXELS = 10.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
+THINNEST_PIXELS = 4.0  # and of those that a tenth is thinner than
+RARE = 0.002  # classes with a smaller share of the pixels do not decide the scale
+NEARLY_WHOLE = 0.85  # a scale above is not worth the blur
 VIEWS = 50  # wanted number of times that every picture is seen
 DETAIL_VIEWS = 10  # the same where detail forbids to shrink
 SMALLEST_AREA = 192 * 256
@@ -60,19 +63,20 @@ def working_scale(s: Situation) -> Choice:
     """Small enough to see every picture often, large enough to keep thin objects, never larger than they need."""
     height, width = s.facts.median_hw
     area = height * width
-    thin = min((c.width[1] for c in s.facts.classes if c.images and c.share > 0.002 and math.isfinite(c.width[1])), default=math.nan)
     often = math.sqrt(max(SMALLEST_AREA, s.pixels / (s.facts.num_images * VIEWS)) / area)
-    if math.isnan(thin):
-        return Choice(round(min(1.0, often), 3), "no objects to measure; pictures small enough to be seen often")
-    affordable = math.sqrt(s.pixels / (s.facts.num_images * DETAIL_VIEWS) / area)
-    detail = min(DETAIL_PIXELS / thin, max(affordable, often))
+    affordable = max(often, math.sqrt(s.pixels / (s.facts.num_images * DETAIL_VIEWS) / area))
+    seen = [c.width for c in s.facts.classes if c.images and c.share > RARE and math.isfinite(c.width[0])]
+    thin, thinnest = min((w[1] for w in seen), default=math.inf), min((w[0] for w in seen), default=math.inf)
+    detail = min(max(DETAIL_PIXELS / thin, THINNEST_PIXELS / thinnest), affordable)
     scale = min(1.0, max(often, detail))
-    scale = 1.0 if scale > 0.85 else scale
-    why = (
-        f"thin objects are {thin:.0f} px wide and keep {thin * scale:.0f}" if detail >= often
-        else f"objects are at least {thin:.0f} px wide and stay clear at {thin * scale:.0f}; smaller pictures are seen more often"
-    )  # fmt: skip
-    return Choice(round(scale, 3), why + f" (median picture {width} x {height})")
+    scale = 1.0 if scale > NEARLY_WHOLE else scale
+    where = f"median picture {width} x {height}"
+    if not seen:
+        return Choice(round(scale, 3), f"no objects to measure; small enough to be seen often ({where})")
+    kept = f"objects are {thin:.0f} px wide, the thinnest {thinnest:.0f}, and keep {thin * scale:.0f} and {thinnest * scale:.0f}"
+    if detail < often:
+        kept += "; smaller pictures are seen more often"
+    return Choice(round(scale, 3), f"{kept} ({where})")
 
 
 def patch_size(s: Situation) -> Choice:
@@ -86,7 +90,10 @@ def patch_size(s: Situation) -> Choice:
         return Choice((up(height), up(width)), "the whole picture at working scale, in multiples of 32")
     side = int(math.sqrt(PATCH_AREA)) // MULTIPLE * MULTIPLE
     tall, wide = min(side, up(height)), min(side, up(width))
-    return Choice((tall, wide), f"pictures are {width:.0f} x {height:.0f} at working scale; patches keep the memory and the step small")
+    return Choice(
+        (tall, wide),
+        f"pictures are {width:.0f} x {height:.0f} at working scale; patches keep the memory and the step small",
+    )
 
 
 def batch_size(s: Situation) -> Choice:
@@ -94,9 +101,10 @@ def batch_size(s: Situation) -> Choice:
     height, width = s.decided["data.patch_hw"]
     area = height * width
     wanted = s.pixels / area / 450
-    batch = int(min(16, max(4, wanted), max(2, s.machine.largest_step // area)))
-    batch = max(2, batch)
-    return Choice(batch, f"about {s.pixels / area / batch:.0f} steps fit into the budget; a step of {batch} needs about {batch * area * 1600 / 2**20:.0f} MiB")
+    batch = max(2, int(min(16, max(4, wanted), s.machine.largest_step // area)))
+    memory = batch * area * BYTES_PER_PIXEL / 2**20
+    steps = s.pixels / area / batch
+    return Choice(batch, f"about {steps:.0f} steps fit into the budget; a step of {batch} needs about {memory:.0f} MiB")
 
 
 def patches_per_image(s: Situation) -> Choice:
@@ -104,15 +112,24 @@ def patches_per_image(s: Situation) -> Choice:
     height, width = s.working_hw
     patch = s.decided["data.patch_hw"]
     number = max(1, min(16, round(height * width / (patch[0] * patch[1]))))
-    return Choice(number, "an epoch shows each picture about once, in patches" if number > 1 else "an epoch shows each picture once")
+    return Choice(
+        number,
+        "an epoch shows each picture about once, in patches" if number > 1 else "an epoch shows each picture once",
+    )
 
 
 def normalization(s: Situation) -> Choice:
     """Fixed range for even 8-bit photographs, each picture's own percentiles otherwise."""
     if s.facts.dtype != "uint8":
-        return Choice("percentile", f"{s.facts.dtype} pictures have no fixed range; each is stretched from its 0.5 % to its 99.5 % value")
+        return Choice(
+            "percentile",
+            f"{s.facts.dtype} pictures have no fixed range; each is stretched from its 0.5 % to its 99.5 % value",
+        )
     if s.facts.exposure_spread > 0.15:
-        return Choice("percentile", f"brightness differs much between pictures (spread {s.facts.exposure_spread:.2f}); each is stretched to its own range")
+        return Choice(
+            "percentile",
+            f"brightness differs much between pictures (spread {s.facts.exposure_spread:.2f}); each is stretched to its own range",
+        )
     return Choice("fixed", "8-bit pictures of even brightness; 0..255 as the encoder was trained on")
 
 
@@ -120,40 +137,87 @@ def channels(s: Situation) -> Choice:
     """As the pictures are."""
     if s.facts.channels == 3 and s.facts.is_gray:
         return Choice(3, "colour files that hold gray pictures; read as they are")
-    return Choice(s.facts.channels, "as the pictures; the pre-trained encoder sees a gray picture in all three colours" if s.facts.channels == 1 else "as the pictures")
+    return Choice(
+        s.facts.channels,
+        "as the pictures; the pre-trained encoder sees a gray picture in all three colours"
+        if s.facts.channels == 1
+        else "as the pictures",
+    )
 
 
 def flip_y(s: Situation) -> Choice:
     """Upside-down pictures are made only where there is no right way up."""
     if s.facts.upright >= UPRIGHT:
-        return Choice(False, f"the pictures have a right way up (agreement {s.facts.upright:.2f} better than upside down)")
+        return Choice(
+            False, f"the pictures have a right way up (agreement {s.facts.upright:.2f} better than upside down)"
+        )
     return Choice(True, f"no preferred way up (agreement differs by {s.facts.upright:.2f})")
 
 
 def flip_x(s: Situation) -> Choice:
     """Mirrored pictures are made unless left and right differ or class names say so."""
-    sides = {word for name in s.class_names for word in name.lower().replace("-", "_").split("_")} & {"left", "right", "links", "rechts"}
+    sides = {word for name in s.class_names for word in name.lower().replace("-", "_").split("_")} & {
+        "left",
+        "right",
+        "links",
+        "rechts",
+    }
     if sides:
-        return Choice(False, f"class names tell {' and '.join(sorted(sides))} apart; a mirrored picture would carry wrong names")
+        return Choice(
+            False, f"class names tell {' and '.join(sorted(sides))} apart; a mirrored picture would carry wrong names"
+        )
     if s.facts.sided >= SIDED:
         return Choice(False, f"left and right differ (agreement {s.facts.sided:.2f} better than mirrored)")
     return Choice(True, "left and right are alike")
 
 
+def zoom(s: Situation) -> tuple[float, float]:
+    """Smallest and largest zoom: the wider, the more the sizes of objects differ."""
+    ratios = [
+        c.width[3] / c.width[0] for c in s.facts.classes if c.images and c.share > RARE and math.isfinite(c.width[0])
+    ]
+    ratio = max(ratios, default=2.0)
+    return (0.6, 1.7) if ratio > 4 else (0.7, 1.4)
+
+
+def zoom_out(s: Situation) -> Choice:
+    """See `zoom`."""
+    return Choice(
+        zoom(s)[0],
+        "objects differ more than fourfold in width" if zoom(s)[0] < 0.7 else "objects come in other sizes too",
+    )
+
+
+def zoom_in(s: Situation) -> Choice:
+    """See `zoom`."""
+    return Choice(zoom(s)[1], "as far as scale_min the other way")
+
+
 def rotation(s: Situation) -> Choice:
     """Any angle where there is no right way up, a small one otherwise."""
-    return Choice(180.0, "no preferred way up") if s.decided["augmentation.flip_y"] and s.decided["augmentation.flip_x"] else Choice(15.0, "the pictures have a right way up")
+    return (
+        Choice(180.0, "no preferred way up")
+        if s.decided["augmentation.flip_y"] and s.decided["augmentation.flip_x"]
+        else Choice(15.0, "the pictures have a right way up")
+    )
 
 
 def color_change(s: Situation) -> Choice:
     """White balance differs between colour photographs, not between gray pictures."""
-    return Choice(0.0, "gray pictures") if s.facts.is_gray else Choice(0.1, "white balance differs between colour pictures")
+    return (
+        Choice(0.0, "gray pictures")
+        if s.facts.is_gray
+        else Choice(0.1, "white balance differs between colour pictures")
+    )
 
 
 def invert(s: Situation) -> Choice:
     """Where objects are sometimes brighter and sometimes darker than their surroundings, either is made of both."""
     if s.facts.polarity_spread >= 0.1 and s.facts.exposure_spread > 0.15:
-        return Choice(True, f"objects are brighter than their surroundings in some pictures and darker in others ({s.facts.polarity_spread:.0%})")
+        return Choice(
+            True,
+            f"objects are brighter than their surroundings in some pictures and darker in others ({s.facts.polarity_spread:.0%})",
+        )
     return Choice(False, "objects differ from their surroundings always the same way, or nearly")
 
 
@@ -187,7 +251,10 @@ def averaging(s: Situation) -> Choice:
     """Average weights over about the last tenth of the run."""
     height, width = s.decided["data.patch_hw"]
     steps = s.pixels / (height * width * s.decided["sampling.batch"])
-    return Choice(round(min(0.999, max(0.8, 1 - 12 / max(steps, 13))), 4), "weights are averaged over about a twelfth of the run, which steadies small validation sets")
+    return Choice(
+        round(min(0.999, max(0.8, 1 - 12 / max(steps, 13))), 4),
+        "weights are averaged over about a twelfth of the run, which steadies small validation sets",
+    )
 
 
 RULES: dict[str, Callable[[Situation], Choice]] = {
@@ -202,6 +269,8 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
     "augmentation.flip_x": flip_x,
     "augmentation.flip_y": flip_y,
     "augmentation.rotation_degrees": rotation,
+    "augmentation.scale_min": zoom_out,
+    "augmentation.scale_max": zoom_in,
     "augmentation.color": color_change,
     "augmentation.invert": invert,
     "optimizer.ema": averaging,
@@ -209,9 +278,8 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
 }
 
 FIXED = {
-    "encoder.name": "EfficientNet-Lite0: 4.7 million weights, quick on a CPU; weights trained on ImageNet come with the installation",
+    "encoder.name": "EfficientNet-Lite0: small and quick on a CPU; weights trained on ImageNet come with the installation",
     "model.architecture": "U-Net joins fine and coarse maps; the safest choice for few pictures",
     "loss.dice": "Dice counts objects as the score does, cross-entropy gives every pixel a gradient",
     "optimizer.name": "AdamW with a smaller rate for the pre-trained encoder",
-    "augmentation.scale_max": "objects come in other sizes too",
 }

@@ -58,7 +58,9 @@ def load(bundle: Bundle, *, bfloat16: bool, device: str = "cpu") -> TorchPredict
         model.load_state_dict(load_file(bundle.weights))
     except RuntimeError as error:
         raise BundleError(
-            f"the weights do not fit {bundle.architecture}: {str(error).splitlines()[0]}", expected="the weights of this bundle",
-            where=str(bundle.weights), fix="copy the whole model folder again from the run",
-        ) from None  # fmt: skip
+            f"the weights do not fit {bundle.architecture}: {str(error).splitlines()[0]}",
+            expected="the weights of this bundle",
+            where=str(bundle.weights),
+            fix="copy the whole model folder again from the run",
+        ) from None
     return TorchPredictor(model.to(device, memory_format=torch.channels_last).eval(), bfloat16=bfloat16)  # type: ignore[call-overload]

@@ -44,9 +44,14 @@ class Variation:
 
 
 def draw(
-    rng: np.random.Generator, part: AugmentationPart, *, center_xy: tuple[float, float], size_hw: tuple[int, int],
-    patch_hw: tuple[int, int], channels: int,
-) -> Variation:  # fmt: skip
+    rng: np.random.Generator,
+    part: AugmentationPart,
+    *,
+    center_xy: tuple[float, float],
+    size_hw: tuple[int, int],
+    patch_hw: tuple[int, int],
+    channels: int,
+) -> Variation:
     """Draw a variation whose patch is centred on `center_xy` as far as the picture's border allows.
 
     Parameters
@@ -60,7 +65,10 @@ def draw(
     mirror_x = -1.0 if part.flip_x and rng.random() < 0.5 else 1.0
     mirror_y = -1.0 if part.flip_y and rng.random() < 0.5 else 1.0
     linear = zoom * np.array(
-        [[math.cos(angle) * mirror_x, -math.sin(angle) * mirror_x], [math.sin(angle) * mirror_y, math.cos(angle) * mirror_y]]
+        [
+            [math.cos(angle) * mirror_x, -math.sin(angle) * mirror_x],
+            [math.sin(angle) * mirror_y, math.cos(angle) * mirror_y],
+        ]
     )
     half_y, half_x = (min(p / 2 / zoom, n / 2) for p, n in zip(patch_hw, size_hw, strict=True))
     x = min(max(center_xy[0], half_x), size_hw[1] - half_x)
@@ -105,4 +113,4 @@ def change_intensity(variation: Variation, patch: Array) -> npt.NDArray[np.float
         x = cv2.GaussianBlur(x, (0, 0), variation.blur).reshape(patch.shape)
     if variation.noise:
         x = x + np.random.default_rng(variation.seed).normal(0, variation.noise, x.shape).astype(np.float32)
-    return x.astype(np.float32)
+    return np.asarray(x, np.float32)

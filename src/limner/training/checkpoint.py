@@ -1,6 +1,7 @@
 """A run's state in one file, whole or not there: tensors in safetensors, everything else as JSON in its header.
 
-No pickle, so a checkpoint from a stranger cannot run code.
+No pickle, so a checkpoint from a stranger cannot run code. Files are serialised in memory first: a full disk then shows as the
+operating system's own error.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from limner.core.errors import DataError
-from limner.core.files import write_atomic
+from limner.core.files import write_bytes
 
 
 @dataclass
@@ -28,9 +29,10 @@ class Progress:
     step : steps done.
     seconds : of the budget that are used, validation included.
     plan : see `Schedule`.
-    validate_every : steps between validations; 0 before it is decided.
-    best : ``{"step", "epoch", "metric", "value"}`` of the best validation so far, or empty.
-    since_best : validations since then.
+    validations : how many there will be over the whole run; 0 before it is decided.
+    best : ``{"step", "epoch", "metric", "value"}`` of the validation whose weights are kept, or empty.
+    peak : ``{"value", "pictures"}`` of the highest validation so far; the best is the latest that is not clearly worse.
+    since_best : validations since the highest.
     history : one row per validation.
     stopped : why it ended: ``budget``, ``patience``, ``epochs``, or empty while it runs.
     """
@@ -38,8 +40,9 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     plan: list[tuple[int, int]] = field(default_factory=list)
-    validate_every: int = 0
+    validations: int = 0
     best: dict[str, Any] = field(default_factory=dict)
+    peak: dict[str, Any] = field(default_factory=dict)
     since_best: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
@@ -48,10 +51,12 @@ class Progress:
 def save_weights(model: nn.Module, path: Path) -> None:
     """All weights and buffers of `model` as safetensors; the same weights give the same bytes."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary))
+    write_bytes(path, save(tensors))
 
 
-def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> None:
+def save_checkpoint(
+    path: Path, progress: Progress, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None
+) -> None:
     """Write everything that the next step depends on."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("model", model), ("average", average)):
@@ -61,10 +66,12 @@ def save_checkpoint(path: Path, progress: Progress, model: nn.Module, optimizer:
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
     copied = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     header = {"progress": json.dumps(vars(progress))}
-    write_atomic(path, lambda temporary: save_file(copied, temporary, metadata=header))
+    write_bytes(path, save(copied, metadata=header))
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None) -> Progress:
+def load_checkpoint(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None
+) -> Progress:
     """Restore what `save_checkpoint` wrote.
 
     Raises
@@ -77,9 +84,16 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
             values = json.loads(file.metadata()["progress"])
         for prefix, module in (("model.", model), ("average.", average)):
             if module is not None:
-                module.load_state_dict({name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)})
+                module.load_state_dict(
+                    {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
+                )
     except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
-        raise DataError(f"the checkpoint cannot be read ({error})", expected="a checkpoint of this run", where=str(path), fix="start the run again without --resume in a new folder") from None
+        raise DataError(
+            f"the checkpoint cannot be read ({error})",
+            expected="a checkpoint of this run",
+            where=str(path),
+            fix="start the run again without --resume in a new folder",
+        ) from None
     whole = optimizer.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():

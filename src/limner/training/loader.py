@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ class PatchLoader:
         valid = target != self.ignore
         return Batch(np.stack([image for image, _ in patches]), np.where(valid, target, 0).astype(np.int64), valid)
 
-    def batches(self, start: int) -> Iterator[Batch]:
+    def batches(self, start: int) -> Generator[Batch, None, None]:
         """Batches of step `start` and on, made ahead in threads; the order and content do not depend on the threads."""
         with ThreadPoolExecutor(self.workers) as pool:
             ahead: list[Future[Batch]] = [pool.submit(self.batch, start + i) for i in range(self.workers + 1)]
@@ -97,7 +97,9 @@ class PatchLoader:
                 for job in ahead:
                     job.cancel()
 
-    def _patch(self, epoch: int, index: int, order: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+    def _patch(
+        self, epoch: int, index: int, order: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
         rng = np.random.default_rng([self.recipe.seed, epoch, index])
         picture = self.pictures[order[index % len(order)]]
         height, width = picture.labels.shape
@@ -107,7 +109,9 @@ class PatchLoader:
             points = picture.points_yx[list(picture.points_yx)[rng.integers(len(picture.points_yx))]]
             y, x = points[rng.integers(len(points))]
             center = (x + rng.uniform(-0.3, 0.3) * patch_hw[1], y + rng.uniform(-0.3, 0.3) * patch_hw[0])
-        variation = draw(rng, part, center_xy=center, size_hw=(height, width), patch_hw=patch_hw, channels=self.channels)
+        variation = draw(
+            rng, part, center_xy=center, size_hw=(height, width), patch_hw=patch_hw, channels=self.channels
+        )
         image, labels = warp(variation, picture.image, picture.labels, patch_hw)
         return to_network(change_intensity(variation, image)), labels
 
@@ -115,9 +119,13 @@ class PatchLoader:
         sample = dataset.load(dataset.items[index])
         data = self.recipe.data
         image = prepare(
-            sample.image, channels=self.channels, scale=data.scale, normalization=data.normalization,
-            intensity_range=data.intensity_range, where=sample.name,
-        )  # fmt: skip
+            sample.image,
+            channels=self.channels,
+            scale=data.scale,
+            normalization=data.normalization,
+            intensity_range=data.intensity_range,
+            where=sample.name,
+        )
         assert sample.labels is not None
         labels = sample.labels.astype(self.dtype)
         if sample.valid is not None:

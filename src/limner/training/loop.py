@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,17 @@ from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.losses import compound_loss
 from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from limner.training.clock import Clock
 from limner.training.loader import Batch, PatchLoader
 from limner.training.optimize import make_optimizer, set_rate
 from limner.training.schedule import Schedule, steps_within
 
 TIMED_STEPS = range(3, 9)  # the first ones also build kernels
-CHECKPOINT_SECONDS = 5.0  # at least so long between checkpoints,
-CHECKPOINT_SHARE = 0.03  # and long enough that writing them takes no more than this share
-ALARM_AFTER = 0.25  # of the schedule; before, rare classes are often not predicted yet
 ROOM = 0.98  # of the budget is planned for
 VALIDATION_SHARE = 0.15  # of the budget, at most
-REVISE_BEYOND = 0.08  # of the budget
+REVISE_BEYOND = 0.05  # of the budget
+SHORTEST_END = 0.03  # of the schedule: what is left to let the learning rate fall when time is up
+ALARM_AFTER = 0.25  # of the schedule; before, rare classes are often not predicted yet
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Validation:
     value: float
     scores: dict[str, float]
     silent: tuple[str, ...] = ()  # classes that the truth shows and the model never predicts
+    pictures: tuple[float, ...] = ()  # score of each validation picture, NaN where undefined
 
 
 @dataclass
@@ -87,60 +88,59 @@ def train(run: Run, *, resume: bool) -> Progress:
 
     Raises
     ------
+    RecipeError : the recipe does not say how long.
     DataError : the loss is not a number.
     MachineError : the disk is full; the last whole checkpoint stays.
     """
     recipe = run.recipe
+    if recipe.schedule.budget == "none" and not (recipe.schedule.steps or recipe.schedule.epochs):
+        raise RecipeError(
+            "neither epochs, steps nor a budget is given",
+            expected="one of them",
+            where="schedule",
+            fix="--budget 10m or --set schedule.epochs=50",
+        )
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if run.bfloat16 else "32-true")
     torch.use_deterministic_algorithms(True, warn_only=True)
     raw = run.model.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if recipe.schedule.budget == "none" and not (recipe.schedule.steps or recipe.schedule.epochs):
-        raise RecipeError(
-            "neither epochs, steps nor a budget is given", expected="one of them", where="schedule",
-            fix="--budget 10m or --set schedule.epochs=50",
-        )  # fmt: skip
     optimizer = make_optimizer(raw, recipe.optimizer, pretrained=recipe.encoder.pretrained)
     average = _average(raw, recipe.optimizer.ema)
-    progress = Progress()
-    last = run.checkpoints / "last.safetensors"
+    judged = raw if average is None else average.module
+    progress, last = Progress(), run.checkpoints / "last.safetensors"
     if resume and last.is_file():
         progress = load_checkpoint(last, raw, optimizer, average)
         run.log({"event": "resumed", "step": progress.step, "seconds": progress.seconds})
     schedule = _schedule(recipe, run.loader, progress)
-    model, optimizer = fabric.setup(raw, optimizer)  # type: ignore[assignment]
-    judged = average if average is not None else raw
-    clock, save_next = time.perf_counter(), progress.seconds + CHECKPOINT_SECONDS
-    losses: list[float] = []
-    durations: list[float] = []
+    clock = Clock(progress)
+    model, optimizer = fabric.setup(raw, optimizer)
     batches = run.loader.batches(progress.step)
+    losses: list[float] = []
     raw.train()
     while not progress.stopped and not run.interrupted():
-        before = time.perf_counter()
-        losses.append(_step(fabric, model, optimizer, next(batches), run, schedule.factor(progress.step), progress.step))
+        losses.append(
+            _step(fabric, model, optimizer, next(batches), run, schedule.factor(progress.step), progress.step)
+        )
         if average is not None:
             average.update_parameters(raw)
         progress.step += 1
-        durations.append(time.perf_counter() - before)
-        progress.seconds, clock = progress.seconds + time.perf_counter() - clock, time.perf_counter()
-        if not schedule.plan and len(durations) >= TIMED_STEPS.stop:
-            _decide_length(run, schedule, progress, durations, judged)
-        at_end = bool(schedule.plan) and progress.step >= schedule.total
-        if at_end or (progress.validate_every and progress.step % progress.validate_every == 0):
+        clock.tick(step=True)
+        if not schedule.plan and len(clock.durations) >= TIMED_STEPS.stop:
+            _decide_length(run, schedule, progress, clock, judged)
+        if schedule.validates(progress.step, progress.validations):
             _validate(run, progress, judged, statistics.fmean(losses), schedule)
             losses.clear()
-            progress.seconds, clock = progress.seconds + time.perf_counter() - clock, time.perf_counter()
-            _watch(run, schedule, progress, durations, at_end=at_end)
-        if progress.stopped or progress.seconds > save_next:
-            before = time.perf_counter()
+            clock.tick()
+        _watch(run, schedule, progress, clock)
+        if progress.stopped or clock.checkpoint_due():
             save_checkpoint(last, progress, raw, optimizer, average)
-            save_next = progress.seconds + max(CHECKPOINT_SECONDS, (time.perf_counter() - before) / CHECKPOINT_SHARE)
+            clock.saved()
         _show(run, schedule, progress, losses)
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     if not progress.stopped and progress.step:
         save_checkpoint(last, progress, raw, optimizer, average)
         if not progress.best:
-            save_weights(judged.module if isinstance(judged, AveragedModel) else judged, run.checkpoints / "best.safetensors")
+            save_weights(judged, run.checkpoints / "best.safetensors")
     return progress
 
 
@@ -154,15 +154,20 @@ def _step(
     images = torch.from_numpy(batch.images).to(fabric.device).contiguous(memory_format=torch.channels_last)
     target, valid = (torch.from_numpy(array).to(fabric.device) for array in (batch.target, batch.valid))
     loss: Tensor = compound_loss(
-        model(images), target, valid, cross_entropy=recipe.loss.cross_entropy, dice=recipe.loss.dice,
+        model(images),
+        target,
+        valid,
+        cross_entropy=recipe.loss.cross_entropy,
+        dice=recipe.loss.dice,
         class_weights=recipe.loss.class_weights,
-    )  # fmt: skip
+    )
     value = float(loss.detach())
     if value != value:
         raise DataError(
-            f"the loss became not-a-number at step {step}", expected="a finite loss",
-            fix="lower optimizer.learning_rate, or set optimizer.precision = \"float32\"; run limner check on the data",
-        )  # fmt: skip
+            f"the loss became not-a-number at step {step}",
+            expected="a finite loss",
+            fix='lower optimizer.learning_rate, or set optimizer.precision = "float32"; run limner check on the data',
+        )
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)
     fabric.clip_gradients(model, optimizer, max_norm=recipe.optimizer.clip_norm, error_if_nonfinite=False)
@@ -173,7 +178,7 @@ def _step(
 def _average(model: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
 
 
 def _schedule(recipe: Recipe, loader: PatchLoader, progress: Progress) -> Schedule:
@@ -184,8 +189,7 @@ def _schedule(recipe: Recipe, loader: PatchLoader, progress: Progress) -> Schedu
             progress.plan = [(0, part.steps), *part.revisions]
         elif part.epochs and part.budget == "none":
             progress.plan = [(0, part.epochs * loader.steps_per_epoch)]
-    if progress.plan and not progress.validate_every:
-        progress.validate_every = part.validate_every or max(1, -(-progress.plan[0][1] // part.validations))
+    progress.validations = progress.validations or part.validations
     return Schedule(part.warmup_steps, list(progress.plan))
 
 
@@ -195,70 +199,90 @@ def _most_steps(run: Run) -> int:
     return epochs * run.loader.steps_per_epoch if epochs else 2**62
 
 
-def _decide_length(run: Run, schedule: Schedule, progress: Progress, durations: list[float], judged: nn.Module) -> None:
-    """Turn the budget into a number of steps: time the first steps and one validation."""
+def _decide_length(run: Run, schedule: Schedule, progress: Progress, clock: Clock, judged: nn.Module) -> None:
+    """Turn the budget into a number of steps: time the first steps and one validation.
+
+    The quickest quarter counts: a stall at the start would shorten the schedule for good, while too long a schedule is cut
+    later without harm.
+    """
     part = run.recipe.schedule
     budget = parse_duration(part.budget) * ROOM
-    start = time.perf_counter()
     run.validate(judged)
-    cost = time.perf_counter() - start
-    step_seconds = statistics.median(durations[TIMED_STEPS.start : TIMED_STEPS.stop])
-    validations = max(1, min(part.validations, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
-    left = budget - progress.seconds - cost
-    fitting = progress.step + steps_within(left, step_seconds=step_seconds, validation_seconds=cost, validations=validations)
+    cost = clock.tick()
+    step_seconds = statistics.quantiles(clock.durations[TIMED_STEPS.start : TIMED_STEPS.stop], n=4)[0]
+    progress.validations = max(1, min(part.validations, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
+    fitting = progress.step + steps_within(
+        budget - progress.seconds, step_seconds=step_seconds, validation_seconds=cost, validations=progress.validations
+    )
     schedule.revise(0, min(fitting, _most_steps(run)))
-    progress.plan, progress.validate_every = list(schedule.plan), max(1, -(-schedule.total // validations))
+    progress.plan = list(schedule.plan)
     run.log({"event": "length", "steps": schedule.total, "step_seconds": step_seconds, "validation_seconds": cost})
-    run.changed(progress)
 
 
 def _validate(run: Run, progress: Progress, judged: nn.Module, train_loss: float, schedule: Schedule) -> None:
-    """Score, remember the best, write the history."""
+    """Score, remember the best (the latest that is not measurably worse than the highest), write the history."""
     found = run.validate(judged)
-    epoch = progress.step / run.loader.steps_per_epoch
+    epoch = round(progress.step / run.loader.steps_per_epoch, 2)
     row = {
-        "step": progress.step, "epoch": round(epoch, 2), "seconds": round(progress.seconds, 2), "train_loss": round(train_loss, 6),
-        "learning_rate": run.recipe.optimizer.learning_rate * schedule.factor(progress.step - 1), **found.scores,
-    }  # fmt: skip
+        "step": progress.step,
+        "epoch": epoch,
+        "seconds": round(progress.seconds, 2),
+        "train_loss": round(train_loss, 6),
+        "learning_rate": run.recipe.optimizer.learning_rate * schedule.factor(progress.step - 1),
+        **found.scores,
+    }
     progress.history.append(row)
-    best = progress.best.get("value")
-    if best is None or best != best or found.value >= best:
-        progress.best = {"step": progress.step, "epoch": row["epoch"], "metric": found.metric, "value": found.value}
+    progress.since_best += 1
+    peak = progress.peak.get("value")
+    if peak is None or math.isnan(peak) or found.value > peak:
+        progress.peak = {"value": found.value, "pictures": list(found.pictures)}
         progress.since_best = 0
-        save_weights(judged.module if isinstance(judged, AveragedModel) else judged, run.checkpoints / "best.safetensors")
-    else:
-        progress.since_best += 1
+    if found.value >= progress.peak["value"] - _noise(found.pictures, progress.peak["pictures"]) or not progress.best:
+        progress.best = {"step": progress.step, "epoch": epoch, "metric": found.metric, "value": found.value}
+        save_weights(judged, run.checkpoints / "best.safetensors")
     run.log({"event": "validation", **row, "best": progress.best["value"], "silent": list(found.silent)})
     for name in found.silent if schedule.progress(progress.step) > ALARM_AFTER else ():
-        run.listener.message(f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})")
+        run.listener.message(
+            f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})"
+        )
     run.changed(progress)
 
 
-def _watch(run: Run, schedule: Schedule, progress: Progress, durations: list[float], *, at_end: bool) -> None:
+def _noise(pictures: Sequence[float], peak: Sequence[float]) -> float:
+    """Half the standard error of the mean difference between two validations of the same pictures; 0 for fewer than two.
+
+    A difference below it says nothing, and of two models that are equally good the later one has learnt more: with few
+    validation pictures the highest score is often an early accident.
+    """
+    pairs = [a - b for a, b in zip(pictures, peak, strict=True) if not math.isnan(a - b)]
+    return 0.5 * statistics.stdev(pairs) / math.sqrt(len(pairs)) if len(pairs) > 1 else 0.0
+
+
+def _watch(run: Run, schedule: Schedule, progress: Progress, clock: Clock) -> None:
     """Stop at the end or when patience is out; move the end when the machine turned out slower or faster."""
     part = run.recipe.schedule
-    by_clock = part.budget != "none" and not part.steps
-    if at_end:
+    if schedule.plan and progress.step >= schedule.total:
         by_epochs = part.budget == "none" or schedule.total == _most_steps(run)
         progress.stopped = "epochs" if by_epochs else "budget"
     elif part.patience and progress.since_best >= part.patience:
         progress.stopped = "patience"
-    elif by_clock:
+    elif schedule.plan and part.budget != "none" and not part.steps:
         budget = parse_duration(part.budget) * ROOM
-        recent = statistics.median(durations[-40:])
-        other = max(0.0, progress.seconds / progress.step - statistics.fmean(durations)) if len(durations) == progress.step else 0.0
+        if not clock.review_due(budget):
+            return
+        step_seconds = clock.step_seconds()
         left = schedule.total - progress.step
-        expected = progress.seconds + left * (recent + other)
-        fitting = progress.step + max(1, int((budget - progress.seconds) / (recent + other)))
-        end = min(fitting, _most_steps(run))
-        if abs(expected - budget) > REVISE_BEYOND * budget and end != schedule.total and left > 5:
+        expected = progress.seconds + left * step_seconds
+        fitting = int((budget - progress.seconds) / step_seconds)
+        end = min(progress.step + max(fitting, math.ceil(SHORTEST_END * schedule.total)), _most_steps(run))
+        if abs(expected - budget) > REVISE_BEYOND * budget and end != schedule.total:
             schedule.revise(progress.step, end)
             progress.plan = list(schedule.plan)
             run.log({"event": "revised", "step": progress.step, "steps": schedule.total, "expected_seconds": expected})
 
 
-def _show(run: Run, schedule: Schedule, progress: Progress, losses: Iterator[float] | list[float]) -> None:
-    recent = list(losses)[-20:]
+def _show(run: Run, schedule: Schedule, progress: Progress, losses: list[float]) -> None:
+    recent = losses[-20:]
     text = f"loss {statistics.fmean(recent):.3f}" if recent else ""
     if progress.best:
         text += f"  val {progress.history[-1].get('val_dice', float('nan')):.4f}  best {progress.best['value']:.4f}"

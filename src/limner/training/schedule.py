@@ -35,6 +35,13 @@ class Schedule:
             done += (1 - done) * max(0, min(step, end) - begin) / max(1, total - begin)
         return min(1.0, max(0.0, done))
 
+    def validates(self, step: int, validations: int) -> bool:
+        """Whether one of so many validations, evenly over the progress, is due after `step` steps; always at the end."""
+        if not self.plan:
+            return False
+        due = int(self.progress(step) * validations + 1e-9) > int(self.progress(step - 1) * validations + 1e-9)
+        return due or step >= self.total
+
     def factor(self, step: int) -> float:
         """Learning rate at `step` relative to its peak."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))

@@ -10,7 +10,9 @@ class ConvNormAct(nn.Sequential):
     """3x3 convolution, batch norm, ReLU; ``(N, in, H, W)`` to ``(N, out, H, W)``."""
 
     def __init__(self, num_in: int, num_out: int) -> None:
-        super().__init__(nn.Conv2d(num_in, num_out, 3, padding=1, bias=False), nn.BatchNorm2d(num_out), nn.ReLU(inplace=True))
+        super().__init__(
+            nn.Conv2d(num_in, num_out, 3, padding=1, bias=False), nn.BatchNorm2d(num_out), nn.ReLU(inplace=True)
+        )
 
 
 class Float32Depthwise(nn.Module):

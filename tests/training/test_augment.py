@@ -1,0 +1,130 @@
+"""Image and labels are moved by one matrix; intensities change the image alone."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from limner.core.recipe import AugmentationPart
+from limner.training.augment import change_intensity, draw, warp
+
+STILL = AugmentationPart(
+    flip_x=False, flip_y=False, rotation_degrees=0, scale_min=1, scale_max=1, brightness=0, contrast=0, gamma=0, noise=0
+)
+
+
+def blocks(size_hw=(48, 64)):
+    """Labels of a few large areas without symmetry."""
+    out = np.zeros(size_hw, np.uint8)
+    out[4:20, 6:50] = 1
+    out[24:44, 10:22] = 2
+    out[30:36, 40:60] = 3
+    return out
+
+
+def drawn(part, *, seed=0, size_hw=(48, 64), patch_hw=(48, 64), center_xy=None, channels=3):
+    center = center_xy or (size_hw[1] / 2, size_hw[0] / 2)
+    return draw(
+        np.random.default_rng(seed), part, center_xy=center, size_hw=size_hw, patch_hw=patch_hw, channels=channels
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**31), patch=st.sampled_from([(32, 32), (64, 32), (48, 64)]))
+def test_labels_go_where_the_image_goes(seed, patch):
+    labels = blocks()
+    image = np.repeat(labels[..., None] * 60, 3, axis=2)
+    variation = drawn(AugmentationPart(), seed=seed, patch_hw=patch, center_xy=(20.0, 30.0))
+    moved, target = warp(variation, image, labels, patch)
+    assert moved.shape == (*patch, 3) and target.shape == patch and set(np.unique(target)) <= {0, 1, 2, 3}
+    square = np.ones((5, 5), np.uint8)  # inside areas the interpolated image is exactly the label
+    flat = cv2.dilate(target, square) == cv2.erode(target, square)
+    flat[:2], flat[-2:], flat[:, :2], flat[:, -2:] = False, False, False, False
+    assert flat.mean() > 0.1
+    assert np.abs(moved[..., 1].astype(int) - 60 * target)[flat].max(initial=0) <= 1
+
+
+def test_the_identity_returns_the_picture():
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    variation = drawn(STILL)
+    moved, target = warp(variation, image, blocks(), (48, 64))
+    assert np.array_equal(moved, image) and np.array_equal(target, blocks())
+    assert np.array_equal(change_intensity(variation, moved), image.astype(np.float32))
+
+
+def test_a_patch_is_cut_around_its_centre_and_stays_inside():
+    labels = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+    image = labels[..., None].astype(np.float32)
+    cut, target = warp(drawn(STILL, patch_hw=(16, 32), center_xy=(30, 20)), image, labels, (16, 32))
+    assert np.array_equal(target, labels[12:28, 14:46]) and np.array_equal(cut[..., 0], target)
+    corner, target = warp(drawn(STILL, patch_hw=(16, 32), center_xy=(63, 47)), image, labels, (16, 32))
+    assert np.array_equal(target, labels[32:48, 32:64])
+    beyond, target = warp(drawn(STILL, size_hw=(8, 10), patch_hw=(32, 32)), image[:8, :10], labels[:8, :10], (32, 32))
+    assert beyond.shape == (32, 32, 1) and target.shape == (32, 32)
+    assert np.array_equal(target[12:20, 11:21], labels[:8, :10])
+
+
+@pytest.mark.parametrize(("part", "axis"), [("flip_x", 1), ("flip_y", 0)])
+def test_mirrored_copies_are_mirrored(part, axis):
+    flipping = dataclasses.replace(STILL, **{part: True})
+    labels = blocks()
+    seen = set()
+    for seed in range(12):
+        image, target = warp(drawn(flipping, seed=seed), labels[..., None] * 50, labels, (48, 64))
+        assert np.array_equal(image[..., 0], target * 50)
+        mirrored = np.flip(labels, axis)
+        # centred on a pixel corner, a mirror may move the picture by one pixel; its border is then repeated
+        moved = np.roll(mirrored, 1, axis)
+        rest = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
+        if np.array_equal(target, labels):
+            seen.add("plain")
+        elif np.array_equal(target, mirrored) or np.array_equal(target[rest], moved[rest]):
+            seen.add("mirrored")
+        else:
+            seen.add("neither")
+    assert seen == {"plain", "mirrored"}
+
+
+def test_zoom_lies_in_its_range_and_draws_both_ways():
+    part = AugmentationPart(scale_min=0.5, scale_max=2.0)
+    zooms = [np.sqrt(abs(np.linalg.det(drawn(part, seed=seed).matrix[:, :2]))) for seed in range(200)]
+    assert 0.5 <= min(zooms) < 0.6 and 1.8 < max(zooms) <= 2.0
+    assert 0.9 < np.exp(np.mean(np.log(zooms))) < 1.1  # even in the logarithm
+
+
+def test_intensity_follows_its_formula():
+    patch = np.array([[[10, 20, 30], [110, 120, 130]]], np.uint8)
+    still = drawn(STILL)
+    changed = dataclasses.replace(still, gain=2.0, offset=5.0)
+    assert np.allclose(change_intensity(changed, patch), (patch.astype(float) - 70) * 2 + 75)
+    changed = dataclasses.replace(still, gamma=2.0)
+    assert np.allclose(change_intensity(changed, patch), 255 * (patch / 255.0) ** 2, atol=1e-3)
+    changed = dataclasses.replace(still, channel_gain=(1.0, 0.5, 2.0))
+    assert np.allclose(change_intensity(changed, patch), patch * [1.0, 0.5, 2.0])
+    assert np.array_equal(change_intensity(dataclasses.replace(still, invert=True), patch), 255.0 - patch)
+
+
+def test_noise_and_blur_leave_the_mean_and_are_seeded():
+    patch = np.full((64, 64, 1), 100, np.uint8)
+    noisy = change_intensity(dataclasses.replace(drawn(STILL), noise=10.0, seed=1), patch)
+    assert noisy.shape == patch.shape and 9 < noisy.std() < 11 and abs(noisy.mean() - 100) < 1
+    assert np.array_equal(noisy, change_intensity(dataclasses.replace(drawn(STILL), noise=10.0, seed=1), patch))
+    assert not np.array_equal(noisy, change_intensity(dataclasses.replace(drawn(STILL), noise=10.0, seed=2), patch))
+    spot = np.zeros((33, 33, 1), np.uint8)
+    spot[16, 16] = 255
+    soft = change_intensity(dataclasses.replace(drawn(STILL), blur=1.0), spot)
+    assert soft.shape == spot.shape and abs(soft.sum() - 255) < 1 and soft.max() < 60
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels(channels):
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, channels), dtype=np.uint8)
+    part = AugmentationPart(color=0.3, blur=1.0)
+    variation = drawn(part, seed=3, channels=channels)
+    moved, _ = warp(variation, image, blocks(), (32, 32))
+    out = change_intensity(variation, moved)
+    assert out.shape == (32, 32, channels) and out.dtype == np.float32 and np.isfinite(out).all()
