@@ -14,8 +14,8 @@ from tests.make_data import make_folder
 
 SETTINGS = {
     "seed": 5, "model.architecture": "plain_unet", "encoder.pretrained": False, "data.patch_hw": (32, 32),
-    "sampling.batch": 2, "schedule.budget": "none", "schedule.epochs": 0, "schedule.steps": 8,
-    "schedule.validations": 4, "schedule.warmup_steps": 3, "optimizer.ema": 0.8, "optimizer.precision": "float32",
+    "sampling.batch": 2, "schedule.budget": "none", "schedule.epochs": 0, "schedule.steps": 10,
+    "schedule.validations": 4, "schedule.warmup_steps": 2, "optimizer.ema": 0.8, "optimizer.precision": "float32",
 }  # fmt: skip
 
 

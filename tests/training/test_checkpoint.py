@@ -14,9 +14,9 @@ from limner.training.optimize import make_optimizer, set_rate
 from tests.training import runs
 
 
-def trained(seed, steps):
+def trained(seed, steps, order=torch.contiguous_format):
     """A network, optimizer and average after a few random steps."""
-    model = runs.network(seed, dropout=0.0)
+    model = runs.network(seed, dropout=0.0).to(memory_format=order)
     optimizer = make_optimizer(model, OptimizerPart(learning_rate=0.01), pretrained=False)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
     for step in range(steps):
@@ -30,7 +30,7 @@ def trained(seed, steps):
 
 
 PROGRESS = Progress(
-    step=3, seconds=1.25, plan=[(0, 10), (4, 7)], validate_every=2, best={"step": 2, "value": 0.1}, since_best=1,
+    step=3, seconds=1.25, plan=[(0, 10), (4, 7)], validations=4, peak={"value": 0.3, "pictures": [0.2, 0.4]}, best={"step": 2, "value": 0.1}, since_best=1,
     history=[{"step": 2, "val_dice": float("nan")}], stopped="patience",
 )  # fmt: skip
 
@@ -42,6 +42,7 @@ def test_round_trip_is_exact(tmp_path):
     other, fresh, mean = trained(2, 0)
     progress = load_checkpoint(path, other, fresh, mean)
     assert progress.plan == PROGRESS.plan and progress.best == PROGRESS.best and progress.stopped == "patience"
+    assert (progress.validations, progress.peak) == (4, PROGRESS.peak)
     assert (progress.step, progress.seconds, progress.since_best) == (3, 1.25, 1)
     assert progress.history[0]["val_dice"] != progress.history[0]["val_dice"]
     for a, b in ((model, other), (average, mean)):
@@ -50,11 +51,12 @@ def test_round_trip_is_exact(tmp_path):
     assert old.keys() == new.keys() and all(torch.equal(old[i][k], new[i][k]) for i in old for k in old[i])
 
 
-def test_one_more_step_after_loading_is_the_same_step(tmp_path):
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_one_more_step_after_loading_is_the_same_step(tmp_path, order):
     path = tmp_path / "last.safetensors"
-    model, optimizer, average = trained(1, 3)
+    model, optimizer, average = trained(1, 3, order)
     save_checkpoint(path, PROGRESS, model, optimizer, average)
-    other, fresh, mean = trained(2, 0)
+    other, fresh, mean = trained(2, 0, order)
     load_checkpoint(path, other, fresh, mean)
     for network, rule in ((model, optimizer), (other, fresh)):
         rule.zero_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +24,8 @@ from limner.models.encoder import load_pretrained
 from limner.runtimes.pytorch import TorchPredictor
 from limner.training.checkpoint import Progress
 from limner.training.loop import Validation, seed_step
+
+KEPT_PIXELS = 400_000_000  # of validation pictures in memory
 
 
 def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, dict[str, Any], tuple[str, ...]]:
@@ -58,15 +62,19 @@ def input_contract(recipe: Recipe) -> InputContract:
 def make_validation(
     dataset: Dataset, items: tuple[Item, ...], recipe: Recipe, *, channels: int, bfloat16: bool
 ) -> Callable[[nn.Module], Validation]:
-    """A function that scores a module on whole validation pictures at native size, with the code of ``evaluate``."""
-    samples = [dataset.load(item) for item in items]
+    """A function that scores a module on whole validation pictures at native size, with the code of ``evaluate``.
+
+    The pictures are kept decoded unless they are more than `KEPT_PIXELS` together.
+    """
+    pixels = sum(math.prod(dataset.facts[item.name].header.size_hw) for item in items if item.name in dataset.facts)
+    kept = [dataset.load(item) for item in items] if pixels <= KEPT_PIXELS else None
 
     def validate(module: nn.Module) -> Validation:
         segmenter = NetworkSegmenter(
             TorchPredictor(module, bfloat16=bfloat16), input_contract(recipe), dataset.label_space, channels
         )
         scorer = Scorer(dataset.label_space)
-        for sample in samples:
+        for sample in kept or map(dataset.load, items):
             assert sample.labels is not None
             scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
         value = scorer.macro_dice()
@@ -99,6 +107,7 @@ def write_bundle(
         training={
             "limner": limner.__version__,
             "data": dataset.root.name,
+            "data_checksum": data_checksum(dataset),
             "split_checksum": split.checksum,
             "pictures": split.counts(),
             "seed": recipe.seed,
@@ -110,3 +119,9 @@ def write_bundle(
     )
     write_atomic(bundle.weights, lambda temporary: shutil.copyfile(folder.checkpoints / "best.safetensors", temporary))
     bundle.save()
+
+
+def data_checksum(dataset: Dataset) -> str:
+    """SHA-256 of the names and decoded pixels of all pictures, whatever their order and file format."""
+    lines = sorted(f"{name}\t{fact.digest}\n" for name, fact in dataset.facts.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

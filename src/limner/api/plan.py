@@ -9,6 +9,7 @@ from typing import Any
 
 from limner.api.extras import require_training
 from limner.core.duration import parse_duration
+from limner.core.errors import OutputError
 from limner.core.files import write_text
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe, SplitPart
@@ -24,6 +25,7 @@ def plan(
     *,
     out: Path | str | None = None,
     settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
     listener: Listener | None = None,
 ) -> Recipe:
     """The recipe for the data set in folder `data`.
@@ -33,16 +35,25 @@ def plan(
     data : folder in any layout that ``check`` reads.
     out : where to write the recipe, or None.
     settings : dotted keys fixed by hand; rules that depend on them follow.
+    overwrite : replace the file `out`; it may have been edited by hand.
     listener : hears of progress.
 
     Raises
     ------
     DataError : the data cannot be used; `check` lists everything.
     RecipeError : a setting names an unknown key.
+    OutputError : `out` exists and `overwrite` is not set.
     MachineError : the training extra is missing (the plan depends on the machine's instructions).
     """
     require_training()
     listener = listener or Silent()
+    if out is not None and Path(out).exists() and not overwrite:
+        raise OutputError(
+            f"{out} exists already",
+            expected="a new file",
+            where=str(out),
+            fix="choose another -o, or pass --overwrite to replace it",
+        )
     dataset = open_dataset(Path(data), listener=listener)
     settings = dict(settings or {})
     recipe = plan_dataset(dataset, split_dataset(dataset, settings), settings, listener=listener)

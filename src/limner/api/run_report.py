@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import platform
 import time
@@ -133,4 +134,9 @@ def judge_and_report(
         versions=versions(),
     )
     write_text(folder.path / "report.html", render_report(page))
+    scores = {
+        metric: {name: score.mean for name, score in by_class.items() if score.n}
+        for metric, by_class in report.scores.items()
+    }
+    dataclasses.replace(bundle, training={**bundle.training, "scores": {"split": judged, **scores}}).save()
     return report.summary()

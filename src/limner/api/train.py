@@ -245,7 +245,9 @@ def _facts(progress: Progress) -> dict[str, Any]:
         "steps": progress.step,
         "seconds": round(progress.seconds, 2),
         "stopped": progress.stopped,
-        "best": progress.best,
+        "best": {
+            key: None if value != value else value for key, value in progress.best.items()
+        },  # NaN: no class to see
     }
 
 

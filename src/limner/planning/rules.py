@@ -22,6 +22,7 @@ VIEWS = 50  # wanted number of times that every picture is seen
 DETAIL_VIEWS = 10  # the same where detail forbids to shrink
 SMALLEST_AREA = 192 * 256
 PATCH_AREA = 256 * 256
+STEPS = 600  # wanted optimizer steps before batches grow
 WHOLE_AREA = 112_000  # up to this many working pixels the patch is the whole picture
 UPRIGHT = 0.35
 SIDED = 0.45
@@ -100,7 +101,7 @@ def batch_size(s: Situation) -> Choice:
     """Enough steps for the budget first, then as large as useful, never beyond memory."""
     height, width = s.decided["data.patch_hw"]
     area = height * width
-    wanted = s.pixels / area / 450
+    wanted = s.pixels / area / STEPS
     batch = max(2, int(min(16, max(4, wanted), s.machine.largest_step // area)))
     memory = batch * area * BYTES_PER_PIXEL / 2**20
     steps = s.pixels / area / batch
@@ -123,7 +124,7 @@ def normalization(s: Situation) -> Choice:
     if s.facts.dtype != "uint8":
         return Choice(
             "percentile",
-            f"{s.facts.dtype} pictures have no fixed range; each is stretched from its 0.5 % to its 99.5 % value",
+            f"{s.facts.dtype} pictures have no fixed range; each is stretched from its 0.5 % to its 99.9 % value",
         )
     if s.facts.exposure_spread > 0.15:
         return Choice(

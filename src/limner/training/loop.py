@@ -159,6 +159,7 @@ def _step(
         valid,
         cross_entropy=recipe.loss.cross_entropy,
         dice=recipe.loss.dice,
+        dice_pooling=recipe.loss.dice_pooling,
         class_weights=recipe.loss.class_weights,
     )
     value = float(loss.detach())
@@ -237,7 +238,8 @@ def _validate(run: Run, progress: Progress, judged: nn.Module, train_loss: float
     if peak is None or math.isnan(peak) or found.value > peak:
         progress.peak = {"value": found.value, "pictures": list(found.pictures)}
         progress.since_best = 0
-    if found.value >= progress.peak["value"] - _noise(found.pictures, progress.peak["pictures"]) or not progress.best:
+    undefined = math.isnan(progress.peak["value"])  # no class to see: the latest is kept
+    if undefined or found.value >= progress.peak["value"] - _noise(found.pictures, progress.peak["pictures"]):
         progress.best = {"step": progress.step, "epoch": epoch, "metric": found.metric, "value": found.value}
         save_weights(judged, run.checkpoints / "best.safetensors")
     run.log({"event": "validation", **row, "best": progress.best["value"], "silent": list(found.silent)})

@@ -16,9 +16,9 @@ class ConvNormAct(nn.Sequential):
 
 
 class Float32Depthwise(nn.Module):
-    """Runs one convolution in float32 under autocast.
+    """Runs one depthwise convolution in float32 under autocast on a CPU.
 
-    oneDNN's bfloat16 backward pass of depthwise convolutions with stride 2 or a 5x5 kernel is 3 to 14 times slower than
+    oneDNN's bfloat16 backward pass of depthwise convolutions with stride 2 or a 5x5 kernel is 2 to 14 times slower than
     the float32 one (`benchmarks/depthwise.py`); the rest of the network keeps bfloat16.
     """
 
@@ -27,17 +27,17 @@ class Float32Depthwise(nn.Module):
         self.conv = conv
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolution of `x`, computed and returned in float32 on a CPU, unchanged elsewhere."""
+        """The convolution of `x`; float32 on a CPU."""
         if x.device.type != "cpu":
             return self.conv(x)  # type: ignore[no-any-return]
         with torch.autocast("cpu", enabled=False):
             return self.conv(x.float())  # type: ignore[no-any-return]
 
 
-def keep_slow_depthwise_in_float32(module: nn.Module) -> None:
-    """Wrap every depthwise convolution of `module` that bfloat16 makes slower; names in the state dict gain ``.conv``."""
+def speed_up_depthwise(module: nn.Module) -> None:
+    """Wrap every depthwise convolution of `module` that bfloat16 makes slow; names in the state dict gain ``.conv``."""
     for child_name, child in list(module.named_children()):
         if isinstance(child, nn.Conv2d) and child.groups > 1 and (child.stride[0] > 1 or child.kernel_size[0] > 3):
             setattr(module, child_name, Float32Depthwise(child))
         else:
-            keep_slow_depthwise_in_float32(child)
+            speed_up_depthwise(child)
