@@ -29,7 +29,7 @@ def limner(*arguments):
 
 
 def refused(outcome, *, code=1):
-    """Check the manners of an error: the exit code, one paragraph of known lines at the end, no traceback; return that paragraph."""
+    """The paragraph of an error, after checking its manners: exit code, known lines at the end, no traceback."""
     assert outcome.code == code, outcome.out + outcome.err
     assert "Traceback" not in outcome.out + outcome.err
     lines = outcome.err.rstrip("\n").splitlines()

@@ -68,7 +68,9 @@ def not_a_number(root):
 def leaking(root):
     tiny.make_data(root)
     save(root / "images/p.04.png", np.asarray(Image.open(root / "images/p.03.png")))
-    rows = [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", "test" if i in (4, 5) else "train", ""] for i in range(12)]
+    rows = [
+        [f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", "test" if i in (4, 5) else "train", ""] for i in range(12)
+    ]
     write_csv(root / "splits.csv", rows)
 
 
@@ -107,7 +109,9 @@ def test_training_is_refused_in_one_paragraph(tmp_path, damage, as_json):
         assert outcome.out == ""
 
 
-@pytest.mark.parametrize("damage", [damage for damage in BAD if damage not in (empty, no_masks)], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "damage", [damage for damage in BAD if damage not in (empty, no_masks)], ids=lambda f: f.__name__
+)
 def test_check_lists_it_and_exits_with_1(tmp_path, damage):
     damage(tmp_path / "data")
     found = limner("check", tmp_path / "data", "--json")
@@ -148,7 +152,10 @@ def test_a_class_missing_in_a_split_is_a_warning(tmp_path):
     for i in (9, 10, 11):
         save(tmp_path / f"data/masks/p.{i:02d}.png", labels(i))
     parts = ["test" if i >= 9 else "val" if i >= 7 else "train" for i in range(12)]
-    write_csv(tmp_path / "data/splits.csv", [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", part, ""] for i, part in enumerate(parts)])
+    write_csv(
+        tmp_path / "data/splits.csv",
+        [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", part, ""] for i, part in enumerate(parts)],
+    )
     done = limner("train", tmp_path / "data", "--out", tmp_path / "run", "--json", *tiny.words(schedule__epochs=1))
     assert done.code == 0, done.err
     assert "warning: class class_2 does not occur in test" in done.err
@@ -162,8 +169,18 @@ def test_no_foreground_in_validation_still_ends_with_a_model(tmp_path):
     parts = ["test" if i >= 9 else "val" if i >= 7 else "train" for i in range(12)]
     for i in (7, 8):
         save(tmp_path / f"data/masks/p.{i:02d}.png", np.zeros((40, 56), np.uint8))
-    write_csv(tmp_path / "data/splits.csv", [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", part, ""] for i, part in enumerate(parts)])
-    done = limner("train", tmp_path / "data", "--out", tmp_path / "run", "--json", *tiny.words(schedule__epochs=1, inference__threshold=0.999))
+    write_csv(
+        tmp_path / "data/splits.csv",
+        [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", part, ""] for i, part in enumerate(parts)],
+    )
+    done = limner(
+        "train",
+        tmp_path / "data",
+        "--out",
+        tmp_path / "run",
+        "--json",
+        *tiny.words(schedule__epochs=1, inference__threshold=0.999),
+    )
     assert done.code == 0, done.err
     assert done.document["best"]["value"] is None
     assert json.loads((tmp_path / "run/model/bundle.json").read_text())["training"]["best"]["value"] is None
@@ -179,7 +196,12 @@ def test_extreme_sizes_train_and_predict(tmp_path):
     done = limner("train", tmp_path / "data", "--out", tmp_path / "run", "--json", *tiny.words(schedule__epochs=1))
     assert done.code == 0, done.err
     out = limner("predict", tmp_path / "run", tmp_path / "data/images", "--out", tmp_path / "out", "--json")
-    assert out.code == 0 and {tuple(row["size_hw"]) for row in out.document["images"]} == {(40, 56), (1, 1), (3, 4000), (300, 2)}
+    assert out.code == 0 and {tuple(row["size_hw"]) for row in out.document["images"]} == {
+        (40, 56),
+        (1, 1),
+        (3, 4000),
+        (300, 2),
+    }
 
 
 @pytest.mark.parametrize(
@@ -203,7 +225,9 @@ def test_extreme_sizes_train_and_predict(tmp_path):
 def test_settings_that_cannot_be_obeyed(tmp_path, setting, words):
     tiny.make_data(tmp_path / "data")
     extra = ["--set", "encoder.pretrained=true"] if "weights=nowhere" in setting else []
-    text = refused(limner("train", tmp_path / "data", "--out", tmp_path / "run", *tiny.words(), *extra, "--set", setting))
+    text = refused(
+        limner("train", tmp_path / "data", "--out", tmp_path / "run", *tiny.words(), *extra, "--set", setting)
+    )
     assert words in text, text
     assert not (tmp_path / "run/model").exists()
 
@@ -218,14 +242,22 @@ def test_durations_and_unknown_options_are_wrong_usage(tmp_path):
 
 def test_recipe_files_that_cannot_be_obeyed(tmp_path):
     tiny.make_data(tmp_path / "data")
-    cases = {"[schedule]\nepoch = 3\n": "schedule.epochs", "[schedule\n": "not valid TOML", "[data]\nscale = \"half\"\n": "kind float"}
+    cases = {
+        "[schedule]\nepoch = 3\n": "schedule.epochs",
+        "[schedule\n": "not valid TOML",
+        '[data]\nscale = "half"\n': "kind float",
+    }
     for number, (content, words) in enumerate(cases.items()):
         file = tmp_path / f"{number}.toml"
         file.write_text(content)
         text = refused(limner("train", tmp_path / "data", "--out", tmp_path / f"run{number}", "--recipe", file))
         assert words in text and str(file) in text
-    assert "no recipe at" in refused(limner("train", tmp_path / "data", "--out", tmp_path / "a", "--recipe", tmp_path / "no.toml"))
-    assert "unknown recipe 'nuclei'" in refused(limner("train", tmp_path / "data", "--out", tmp_path / "b", "--recipe", "nuclei"))
+    assert "no recipe at" in refused(
+        limner("train", tmp_path / "data", "--out", tmp_path / "a", "--recipe", tmp_path / "no.toml")
+    )
+    assert "unknown recipe 'nuclei'" in refused(
+        limner("train", tmp_path / "data", "--out", tmp_path / "b", "--recipe", "nuclei")
+    )
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     refused(limner("train", tmp_path / "data", "--out", tmp_path / "c", "--recipe", tmp_path / "binary.toml"))
 

@@ -45,7 +45,10 @@ def test_suffixes_and_0_255_masks_of_other_tools(home):
         mask = np.zeros((4, 6), np.uint8)
         mask[:1] = 255
         save(home / f"pred/p.{i:02d}_mask.png", mask)
-    assert limner("evaluate", home / "pred", home / "data", "--json").document["scores"]["iou"]["foreground"]["mean"] == 0.5
+    assert (
+        limner("evaluate", home / "pred", home / "data", "--json").document["scores"]["iou"]["foreground"]["mean"]
+        == 0.5
+    )
 
 
 def test_a_given_split_chooses_the_test_pictures(home):

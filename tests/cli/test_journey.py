@@ -68,26 +68,39 @@ def test_the_run_folder_holds_what_is_agreed(home):
 def test_train_prints_the_agreed_document(home):
     document = json.loads((home / "train.json").read_text())
     assert set(document) == {"run", "model", "epochs", "steps", "seconds", "stopped", "best", "test"}
-    assert document["stopped"] == "epochs" and document["epochs"] == 20.0 and set(document["best"]) >= {"epoch", "metric", "value"}
+    assert (
+        document["stopped"] == "epochs"
+        and document["epochs"] == 20.0
+        and set(document["best"]) >= {"epoch", "metric", "value"}
+    )
     assert document["test"] == json.loads((home / "run/evaluation/summary.json").read_text())
     assert document["test"]["split"] == "test" and document["test"]["samples"] == 2
 
 
 def test_the_interface_trains_the_same_bytes(home, tmp_path):
     package.train(home / "data", settings=tiny.SETTINGS, out=tmp_path / "run")
-    assert (tmp_path / "run/model/weights.safetensors").read_bytes() == (home / "run/model/weights.safetensors").read_bytes()
+    assert (tmp_path / "run/model/weights.safetensors").read_bytes() == (
+        home / "run/model/weights.safetensors"
+    ).read_bytes()
 
 
 def test_the_written_recipe_trains_the_same_bytes(home, tmp_path):
     done = limner("train", home / "data", "--recipe", home / "run/recipe.toml", "--out", tmp_path / "run", "--json")
     assert done.code == 0, done.err
-    assert (tmp_path / "run/model/weights.safetensors").read_bytes() == (home / "run/model/weights.safetensors").read_bytes()
-    assert without_seconds(done.document)["test"]["scores"] == json.loads((home / "train.json").read_text())["test"]["scores"]
+    assert (tmp_path / "run/model/weights.safetensors").read_bytes() == (
+        home / "run/model/weights.safetensors"
+    ).read_bytes()
+    assert (
+        without_seconds(done.document)["test"]["scores"]
+        == json.loads((home / "train.json").read_text())["test"]["scores"]
+    )
 
 
 def test_a_finished_run_is_returned_and_an_existing_one_refused(home):
     again = limner("train", home / "data", "--out", home / "run", "--resume", "--json")
-    assert again.code == 0 and again.document == json.loads((home / "train.json").read_text()) and "finished" in again.err
+    assert (
+        again.code == 0 and again.document == json.loads((home / "train.json").read_text()) and "finished" in again.err
+    )
     text = refused(limner("train", home / "data", "--out", home / "run", *tiny.words()))
     assert "exists already" in text and "--overwrite" in text
     assert (home / "run/train.json").is_file()
@@ -106,9 +119,13 @@ def test_evaluate_agrees_with_the_interface_and_with_the_run(home, tmp_path):
 
 
 def test_predicted_masks_score_as_the_model_does(home, tmp_path):
-    done = limner("predict", home / "run", home / "data/images", "--out", tmp_path / "masks", "--overlay", "--scores", "--json")
+    done = limner(
+        "predict", home / "run", home / "data/images", "--out", tmp_path / "masks", "--overlay", "--scores", "--json"
+    )
     assert done.code == 0 and done.document["failed"] == 0 and len(done.document["images"]) == 12
-    assert without_seconds(done.document) == without_seconds(json.loads((tmp_path / "masks/predictions.json").read_text()))
+    assert without_seconds(done.document) == without_seconds(
+        json.loads((tmp_path / "masks/predictions.json").read_text())
+    )
     of_model = limner("evaluate", home / "run", home / "data", "--split", "all", "--json").document
     of_masks = limner("evaluate", tmp_path / "masks", home / "data", "--json").document
     assert of_masks["scores"] == of_model["scores"] and of_masks["missing"] == []
@@ -116,12 +133,17 @@ def test_predicted_masks_score_as_the_model_does(home, tmp_path):
     short = limner("evaluate", tmp_path / "masks", home / "data", "--json").document
     assert short["missing"] == ["images/p.03.png"] and short["samples"] == 12
     assert short["scores"]["recall"]["foreground"]["mean"] < of_model["scores"]["recall"]["foreground"]["mean"]
-    assert "no prediction for images/p.03.png; counted as empty" in limner("evaluate", tmp_path / "masks", home / "data").out
+    assert (
+        "no prediction for images/p.03.png; counted as empty"
+        in limner("evaluate", tmp_path / "masks", home / "data").out
+    )
 
 
 def test_predict_writes_native_sizes_palettes_overlays_and_scores(home, tmp_path):
     save(tmp_path / "in/wide.png", picture(30, (33, 91)))
-    done = limner("predict", home / "run", tmp_path / "in", "--out", tmp_path / "out", "--overlay", "--scores", "--json")
+    done = limner(
+        "predict", home / "run", tmp_path / "in", "--out", tmp_path / "out", "--overlay", "--scores", "--json"
+    )
     row = done.document["images"][0]
     with Image.open(tmp_path / "out/wide.png") as file:
         ids = np.array(file)
@@ -134,7 +156,9 @@ def test_predict_writes_native_sizes_palettes_overlays_and_scores(home, tmp_path
     assert np.array_equal(scores[0].astype(float) > 0.4, ids == 1) or (np.abs(scores[0] - 0.4) < 1e-3).any()
     with Image.open(tmp_path / "out/overlays/wide.png") as file:
         assert file.size == (91, 33)
-    assert package.predict(home / "run", [tmp_path / "in"], out=tmp_path / "api")["images"][0]["classes"] == row["classes"]
+    assert (
+        package.predict(home / "run", [tmp_path / "in"], out=tmp_path / "api")["images"][0]["classes"] == row["classes"]
+    )
 
 
 def test_a_bundle_stands_alone(home, tmp_path):

@@ -74,7 +74,9 @@ def test_the_order_of_foreground_classes_does_not_matter(name):
     logits, target, valid = case(4)
     order = torch.tensor([0, 3, 1, 2])
     renamed = torch.argsort(order)[target]
-    assert torch.allclose(LOSSES[name](logits[:, order], renamed, valid), LOSSES[name](logits, target, valid), atol=1e-6)
+    assert torch.allclose(
+        LOSSES[name](logits[:, order], renamed, valid), LOSSES[name](logits, target, valid), atol=1e-6
+    )
 
 
 @each
@@ -91,7 +93,9 @@ def test_gradients_are_those_of_finite_differences(name, maps):
     logits, target, valid = case(maps, size=(1, 3, 4))
     inputs = logits.div(2).requires_grad_()
     with pytest.warns(UserWarning, match="double precision"):
-        assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, target, valid), (inputs,), eps=1e-2, atol=2e-3, rtol=2e-2)
+        assert torch.autograd.gradcheck(
+            lambda x: LOSSES[name](x, target, valid), (inputs,), eps=1e-2, atol=2e-3, rtol=2e-2
+        )
 
 
 @each

@@ -40,7 +40,9 @@ class Colors:
 
 def segment(image, predictor=None, label_space=TWO, channels=3, scores=False, **changes):
     contract = dataclasses.replace(CONTRACT, **changes)
-    return NetworkSegmenter(predictor or Bright(), contract, label_space, channels, scores).segment(Sample("p.png", image))
+    return NetworkSegmenter(predictor or Bright(), contract, label_space, channels, scores).segment(
+        Sample("p.png", image)
+    )
 
 
 def picture(size_hw, seed=0):
@@ -73,7 +75,7 @@ def test_working_scale_is_undone(scale, size):
 
 
 def test_tiles_are_in_input_pixels_and_no_larger():
-    image, mask = picture((100, 70))
+    image, _mask = picture((100, 70))
     seen = Bright()
     segment(image, seen, tile=64)
     assert {size[2:] for size in seen.sizes} == {(64, 64)} and len(seen.sizes) == 4  # 0 and 36; 0 and 6
@@ -93,7 +95,7 @@ def test_large_pictures_are_tiled_unasked(monkeypatch):
     assert np.array_equal(segment(image, seen).labels, mask) and {size[2:] for size in seen.sizes} == {(48, 48)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 80), st.integers(1, 80), st.sampled_from([0, 32, 48]), st.sampled_from([0.4, 1.0, 1.7]))
 def test_scores_of_any_size_are_complete(height, width, tile, scale):
     image, _ = picture((height, width))

@@ -35,13 +35,16 @@ def cross_entropy_oracle(logits, target, valid, weights):
     return total / weight
 
 
-def dice_oracle(logits, target, valid):
-    p, known, terms = scores(logits), valid.numpy(), []
-    for k in range(1, max(2, p.shape[1])):
-        s = (p[:, 0] if p.shape[1] == 1 else p[:, k])[known]
-        t = (target.numpy() == k)[known]
-        if t.any():
-            terms.append(1 - 2 * (s * t).sum() / (s.sum() + t.sum()))
+def dice_oracle(logits, target, valid, pooling):
+    p, terms = scores(logits), []
+    pictures = [slice(n, n + 1) for n in range(len(p))] if pooling == "picture" else [slice(None)]
+    for chosen in pictures:
+        known = valid.numpy()[chosen]
+        for k in range(1, max(2, p.shape[1])):
+            s = (p[chosen, 0] if p.shape[1] == 1 else p[chosen, k])[known]
+            t = (target.numpy()[chosen] == k)[known]
+            if t.any():
+                terms.append(1 - 2 * (s * t).sum() / (s.sum() + t.sum()))
     return sum(terms) / len(terms)
 
 
@@ -51,8 +54,12 @@ def test_agreement_with_numpy(maps, seed):
     logits, target, valid = case(maps, seed)
     weights = tuple(0.5 + 0.7 * k for k in range(max(2, maps)))
     plain = (1.0,) * max(2, maps)
-    assert soft_dice_loss(logits, target, valid).item() == pytest.approx(dice_oracle(logits, target, valid), rel=1e-5)
-    assert cross_entropy_loss(logits, target, valid).item() == pytest.approx(cross_entropy_oracle(logits, target, valid, plain), rel=1e-5)
+    for pooling in ("batch", "picture"):
+        value = soft_dice_loss(logits, target, valid, pooling=pooling).item()
+        assert value == pytest.approx(dice_oracle(logits, target, valid, pooling), rel=1e-5)
+    assert cross_entropy_loss(logits, target, valid).item() == pytest.approx(
+        cross_entropy_oracle(logits, target, valid, plain), rel=1e-5
+    )
     weighted = cross_entropy_loss(logits, target, valid, class_weights=weights)
     assert weighted.item() == pytest.approx(cross_entropy_oracle(logits, target, valid, weights), rel=1e-5)
 
@@ -61,15 +68,21 @@ def test_dice_by_hand():
     # scores 0.5 on four pixels, two of them foreground: 2 * 1 / (2 + 2) = 0.5
     assert soft_dice_loss(*tensors([[[[0.0] * 4]]], [[[1, 1, 0, 0]]], [[[True] * 4]])).item() == pytest.approx(0.5)
     # the last background pixel is not known: 2 * 1 / (1.5 + 2) = 4/7
-    assert soft_dice_loss(*tensors([[[[0.0] * 4]]], [[[1, 1, 0, 0]]], [[[True, True, True, False]]])).item() == pytest.approx(3 / 7)
+    assert soft_dice_loss(
+        *tensors([[[[0.0] * 4]]], [[[1, 1, 0, 0]]], [[[True, True, True, False]]])
+    ).item() == pytest.approx(3 / 7)
     # no foreground: the mean score
     assert soft_dice_loss(*tensors([[[[0.0] * 4]]], [[[0] * 4]], [[[True] * 4]])).item() == pytest.approx(0.5)
 
 
-def test_dice_is_pooled_over_the_batch():
+def test_dice_is_pooled_over_the_batch_or_taken_for_each_picture():
     logits = torch.full((2, 1, 1, 2), 20.0)
     target = torch.tensor([[[1, 1]], [[0, 0]]])  # the second picture shows nothing: 2 * 2 / (4 + 2)
-    assert soft_dice_loss(logits, target, torch.ones(2, 1, 2, dtype=torch.bool)).item() == pytest.approx(1 / 3)
+    valid = torch.ones(2, 1, 2, dtype=torch.bool)
+    assert soft_dice_loss(logits, target, valid, pooling="batch").item() == pytest.approx(1 / 3)
+    assert soft_dice_loss(logits, target, valid, pooling="picture").item() == pytest.approx(0, abs=1e-6)
+    with pytest.raises(RecipeError, match="'pixel'"):
+        soft_dice_loss(logits, target, valid, pooling="pixel")
 
 
 def test_cross_entropy_by_hand():

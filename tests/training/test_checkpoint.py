@@ -30,9 +30,16 @@ def trained(seed, steps, order=torch.contiguous_format):
 
 
 PROGRESS = Progress(
-    step=3, seconds=1.25, plan=[(0, 10), (4, 7)], validations=4, peak={"value": 0.3, "pictures": [0.2, 0.4]}, best={"step": 2, "value": 0.1}, since_best=1,
-    history=[{"step": 2, "val_dice": float("nan")}], stopped="patience",
-)  # fmt: skip
+    step=3,
+    seconds=1.25,
+    plan=[(0, 10), (4, 7)],
+    validations=4,
+    best={"step": 2, "value": 0.1},
+    peak={"value": 0.3, "pictures": [0.2, 0.4]},
+    since_best=1,
+    history=[{"step": 2, "val_dice": float("nan")}],
+    stopped="patience",
+)
 
 
 def test_round_trip_is_exact(tmp_path):

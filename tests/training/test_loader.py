@@ -94,7 +94,9 @@ def test_foreground_is_looked_for(tmp_path):
     for i in range(4):
         spot = np.zeros((160, 160), np.uint8)
         spot[100 + i : 104 + i, 20:24] = 1
-        Image.fromarray(np.random.default_rng(i).integers(0, 255, (160, 160), dtype=np.uint8)).save(_path(tmp_path, "images", i))
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (160, 160), dtype=np.uint8)).save(
+            _path(tmp_path, "images", i)
+        )
         save(tmp_path / f"data/masks/{i}.png", spot)
     shares = {}
     for share in (0.0, 1.0):

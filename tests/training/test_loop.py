@@ -122,7 +122,9 @@ def test_a_class_that_is_never_predicted_raises_an_alarm(tmp_path):
 
     run, log = make_run(tmp_path, recipe(), validate=judge, listener=notes)
     train(run, resume=False)
-    assert len(notes.messages) == 3 and "class 'liver'" in notes.messages[0] and "step 6" in notes.messages[0]  # not while it warms up
+    assert (
+        len(notes.messages) == 3 and "class 'liver'" in notes.messages[0] and "step 6" in notes.messages[0]
+    )  # not while it warms up
     assert log[-1]["silent"] == ["liver"]
 
 
@@ -223,7 +225,9 @@ def test_few_epochs_bound_a_budget(clocked):
     assert clocked(slow=1.0, schedule__epochs=2)[0].step == 6
 
 
-EARLY = pytest.mark.xfail(strict=True, reason="steps before the length is known run at the full rate, repeated ones do not")
+EARLY = pytest.mark.xfail(
+    strict=True, reason="steps before the length is known run at the full rate, repeated ones do not"
+)
 
 
 @pytest.mark.parametrize("warmup", [12, pytest.param(3, marks=EARLY)])

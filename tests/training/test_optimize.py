@@ -21,7 +21,9 @@ PART = OptimizerPart(learning_rate=0.01, encoder_rate=0.3, weight_decay=0.5)
 
 def groups(pretrained):
     optimizer = make_optimizer(Pair(), PART, pretrained=pretrained)
-    return {(round(g["peak"], 6), g["weight_decay"]): sum(p.numel() for p in g["params"]) for g in optimizer.param_groups}
+    return {
+        (round(g["peak"], 6), g["weight_decay"]): sum(p.numel() for p in g["params"]) for g in optimizer.param_groups
+    }
 
 
 def test_a_pre_trained_encoder_learns_slower_and_biases_do_not_decay():
@@ -36,10 +38,12 @@ def test_the_factor_multiplies_the_peak_each_time():
     optimizer = make_optimizer(Pair(), PART, pretrained=True)
     for factor in (0.5, 0.5, 0.1):
         set_rate(optimizer, factor)
-        assert sorted({round(g["lr"], 9) for g in optimizer.param_groups}) == pytest.approx([0.003 * factor, 0.01 * factor])
+        assert sorted({round(g["lr"], 9) for g in optimizer.param_groups}) == pytest.approx(
+            [0.003 * factor, 0.01 * factor]
+        )
     assert isinstance(optimizer, torch.optim.AdamW)
 
 
 def test_an_unknown_name_names_the_known():
-    with pytest.raises(RecipeError, match="unknown optimizer 'adam'.*one of adamw"):
+    with pytest.raises(RecipeError, match=r"unknown optimizer 'adam'.*one of adamw"):
         make_optimizer(Pair(), OptimizerPart(name="adam"), pretrained=False)

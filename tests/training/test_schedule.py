@@ -1,5 +1,6 @@
 """The rate of a step: warm-up, cosine, floor, and what a revision may change."""
 
+import itertools
 import math
 
 import pytest
@@ -24,7 +25,7 @@ def test_the_warm_up_does_not_depend_on_the_length(warmup, one, other):
 def test_it_falls_from_the_peak_to_the_floor(warmup, total):
     schedule = Schedule(warmup, [(0, total)])
     factors = [schedule.factor(step) for step in range(warmup, total + 1)]
-    assert factors[0] == 1.0 and all(a >= b for a, b in zip(factors, factors[1:], strict=False))
+    assert factors[0] == 1.0 and all(a >= b for a, b in itertools.pairwise(factors))
     assert factors[-1] == pytest.approx(FLOOR) and schedule.total == total
 
 
@@ -32,7 +33,9 @@ def test_half_way_by_hand():
     schedule = Schedule(10, [(0, 110)])
     assert schedule.progress(60) == 0.5
     assert schedule.factor(60) == pytest.approx(FLOOR + (1 - FLOOR) / 2)
-    assert schedule.factor(35) == pytest.approx(FLOOR + (1 - FLOOR) * (1 + math.sqrt(0.5)) / 2)  # a quarter: cos 45 degrees
+    assert schedule.factor(35) == pytest.approx(
+        FLOOR + (1 - FLOOR) * (1 + math.sqrt(0.5)) / 2
+    )  # a quarter: cos 45 degrees
 
 
 @given(WARMUP, TOTAL, st.data())
@@ -49,7 +52,7 @@ def test_a_revision_is_continuous_and_still_ends_at_the_floor(warmup, total, dat
             break
     start, end = schedule.plan[-1]
     factors = [schedule.factor(step) for step in range(max(start, warmup), end + 1)]
-    assert all(a >= b - 1e-12 for a, b in zip(factors, factors[1:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in itertools.pairwise(factors))
     if end > warmup:
         assert schedule.factor(end) == pytest.approx(FLOOR)
 

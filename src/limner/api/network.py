@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import shutil
@@ -66,13 +67,12 @@ def make_validation(
 
     The pictures are kept decoded unless they are more than `KEPT_PIXELS` together.
     """
+    contract = dataclasses.replace(input_contract(recipe), flips="")  # mirrored copies would cost steps
     pixels = sum(math.prod(dataset.facts[item.name].header.size_hw) for item in items if item.name in dataset.facts)
     kept = [dataset.load(item) for item in items] if pixels <= KEPT_PIXELS else None
 
     def validate(module: nn.Module) -> Validation:
-        segmenter = NetworkSegmenter(
-            TorchPredictor(module, bfloat16=bfloat16), input_contract(recipe), dataset.label_space, channels
-        )
+        segmenter = NetworkSegmenter(TorchPredictor(module, bfloat16=bfloat16), contract, dataset.label_space, channels)
         scorer = Scorer(dataset.label_space)
         for sample in kept or map(dataset.load, items):
             assert sample.labels is not None

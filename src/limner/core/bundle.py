@@ -35,7 +35,7 @@ class InputContract:
     intensity_range: tuple[float, float]
     tile: int
     overlap: float
-    flips: bool
+    flips: str
     threshold: float
 
 

@@ -38,7 +38,7 @@ class SplitPart:
     """Who trains, who chooses, who judges."""
 
     rule: str = "automatic"  # automatic, or "given" when the data bring their split
-    val_share: float = 0.15  # of the groups or pictures that may train
+    val_share: float = 0.12  # of the groups or pictures that may train
     test_share: float = 0.2  # of all, only for an automatic split
     group_by: str = ""  # regular expression on the stem; its first group, or whole match, names the group; "" = none
 
@@ -73,7 +73,7 @@ class LossPart:
 
     cross_entropy: float = 1.0
     dice: float = 1.0
-    dice_pooling: str = "batch"  # batch: one Dice for all patches of a step; picture: one for each
+    dice_pooling: str = "picture"  # batch: one Dice for all patches of a step; picture: one for each
     class_weights: tuple[float, ...] = ()  # per class id for the cross-entropy; empty = all 1
 
 
@@ -96,6 +96,9 @@ class AugmentationPart:
     rotation_degrees: float = 180.0  # largest angle to either side
     scale_min: float = 0.7
     scale_max: float = 1.4
+    exact_share: float = (
+        0.4  # of patches are neither zoomed nor turned but by right angles: no resampling, as in prediction
+    )
     brightness: float = 0.2  # largest shift, in units of the full range
     contrast: float = 0.3  # largest relative change
     gamma: float = 0.3  # largest |log gamma|
@@ -140,7 +143,7 @@ class InferencePart:
     tile: int = 0  # side of a tile in input pixels; 0 = whole picture where it fits
     overlap: float = 0.25  # of a tile's side
     threshold: float = 0.5
-    flips: bool = False  # average over mirrored copies
+    flips: str = ""  # average over copies mirrored along x, y or both ("xy"); "" = none
 
 
 @dataclass(frozen=True)

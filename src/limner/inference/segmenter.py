@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -77,12 +78,14 @@ class NetworkSegmenter:
         return np.asarray(total / weights, np.float32)
 
     def _scores(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Scores ``(K, h, w)`` of one network input ``(C, h, w)``, averaged over mirrored copies when the contract says so."""
-        scores = activate(self.predictor(x[None]))[0]
-        if self.contract.flips:
-            mirrored = np.ascontiguousarray(x[..., ::-1])
-            scores = 0.5 * (scores + activate(self.predictor(mirrored[None]))[0][..., ::-1])
-        return np.ascontiguousarray(scores, np.float32)
+        """Scores ``(K, h, w)`` of one network input ``(C, h, w)``, averaged over the mirrored copies that the contract asks for."""
+        axes = [{"x": 2, "y": 1}[letter] for letter in self.contract.flips]
+        total = np.zeros((self.label_space.num_maps, *x.shape[1:]), np.float32)
+        subsets = [flipped for n in range(len(axes) + 1) for flipped in itertools.combinations(axes, n)]
+        for flipped in subsets:
+            mirrored = np.ascontiguousarray(np.flip(x, flipped)[None])
+            total += np.flip(activate(self.predictor(mirrored))[0], flipped)
+        return total / len(subsets)
 
     def _restore(
         self, scores: npt.NDArray[np.float32], size_hw: tuple[int, int]

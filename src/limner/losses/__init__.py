@@ -17,7 +17,7 @@ def compound_loss(
     *,
     cross_entropy: float,
     dice: float,
-    dice_pooling: str = "batch",
+    dice_pooling: str = "picture",
     class_weights: tuple[float, ...] = (),
 ) -> Tensor:
     """``cross_entropy * CE + dice * Dice``; a part of weight 0 is not computed.

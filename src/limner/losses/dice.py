@@ -10,7 +10,7 @@ from limner.losses.class_maps import class_maps
 POOLING = {"batch": (0, 2, 3), "picture": (2, 3)}
 
 
-def soft_dice_loss(logits: Tensor, target: Tensor, valid: Tensor, *, pooling: str = "batch") -> Tensor:
+def soft_dice_loss(logits: Tensor, target: Tensor, valid: Tensor, *, pooling: str = "picture") -> Tensor:
     """Mean over the foreground classes that the batch, or each picture, shows.
 
     The background has no term of its own when there are several maps: it follows from the others, and being large it

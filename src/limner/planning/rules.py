@@ -14,10 +14,12 @@ from limner.data.fingerprint import Fingerprint
 from limner.planning.memory import BYTES_PER_PIXEL, Machine
 
 MULTIPLE = 32  # the encoder halves five times
-DETAIL_PIXELS = 10.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
+DETAIL_PIXELS = 14.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
 THINNEST_PIXELS = 4.0  # and of those that a tenth is thinner than
 RARE = 0.002  # classes with a smaller share of the pixels do not decide the scale
-NEARLY_WHOLE = 0.85  # a scale above is not worth the blur
+NEARLY_WHOLE = 0.85  # a scale between this and its inverse is not worth the blur
+LARGEST_SCALE = 1.5  # objects of a few pixels are enlarged, as far as the budget allows
+FLIP_AREA = 300_000  # working pixels up to which a picture is also predicted mirrored
 VIEWS = 50  # wanted number of times that every picture is seen
 DETAIL_VIEWS = 10  # the same where detail forbids to shrink
 SMALLEST_AREA = 192 * 256
@@ -61,7 +63,7 @@ class Choice:
 
 
 def working_scale(s: Situation) -> Choice:
-    """Small enough to see every picture often, large enough to keep thin objects, never larger than they need."""
+    """Small enough to see every picture often, large enough for thin objects, never larger than they need."""
     height, width = s.facts.median_hw
     area = height * width
     often = math.sqrt(max(SMALLEST_AREA, s.pixels / (s.facts.num_images * VIEWS)) / area)
@@ -69,8 +71,8 @@ def working_scale(s: Situation) -> Choice:
     seen = [c.width for c in s.facts.classes if c.images and c.share > RARE and math.isfinite(c.width[0])]
     thin, thinnest = min((w[1] for w in seen), default=math.inf), min((w[0] for w in seen), default=math.inf)
     detail = min(max(DETAIL_PIXELS / thin, THINNEST_PIXELS / thinnest), affordable)
-    scale = min(1.0, max(often, detail))
-    scale = 1.0 if scale > NEARLY_WHOLE else scale
+    scale = max(min(1.0, often), min(LARGEST_SCALE, detail))
+    scale = 1.0 if NEARLY_WHOLE < scale < 1 / NEARLY_WHOLE else scale
     where = f"median picture {width} x {height}"
     if not seen:
         return Choice(round(scale, 3), f"no objects to measure; small enough to be seen often ({where})")
@@ -241,6 +243,20 @@ def class_weights(s: Situation) -> Choice:
     return Choice(weights, "rare classes count more: square root of rarity, between 0.5 and 5")
 
 
+def flips(s: Situation) -> Choice:
+    """Predict small pictures mirrored as well, along the axes that training mirrors."""
+    height, width = s.working_hw
+    if height * width > FLIP_AREA:
+        return Choice("", "pictures are large; mirrored copies would cost too much time")
+    axes = "x" * s.decided["augmentation.flip_x"] + "y" * s.decided["augmentation.flip_y"]
+    return Choice(
+        axes,
+        "pictures are small; the mean over mirrored copies is a little better"
+        if axes
+        else "mirrored pictures are not made",
+    )
+
+
 def warmup(s: Situation) -> Choice:
     """A few steps, fewer when time is short; they do not depend on the final length."""
     height, width = s.decided["data.patch_hw"]
@@ -276,11 +292,13 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
     "augmentation.invert": invert,
     "optimizer.ema": averaging,
     "schedule.warmup_steps": warmup,
+    "inference.flips": flips,
 }
 
 FIXED = {
     "encoder.name": "EfficientNet-Lite0: small and quick on a CPU; weights trained on ImageNet come with the installation",
     "model.architecture": "U-Net joins fine and coarse maps; the safest choice for few pictures",
     "loss.dice": "Dice counts objects as the score does, cross-entropy gives every pixel a gradient",
+    "loss.dice_pooling": "scores are means over pictures; a picture with one small object counts as much as any other",
     "optimizer.name": "AdamW with a smaller rate for the pre-trained encoder",
 }

@@ -62,6 +62,9 @@ def draw(
     """
     zoom = math.exp(rng.uniform(math.log(part.scale_min), math.log(part.scale_max)))
     angle = math.radians(rng.uniform(-part.rotation_degrees, part.rotation_degrees))
+    exact = rng.random() < part.exact_share
+    if exact:
+        zoom, angle = 1.0, round(angle / (math.pi / 2)) * math.pi / 2
     mirror_x = -1.0 if part.flip_x and rng.random() < 0.5 else 1.0
     mirror_y = -1.0 if part.flip_y and rng.random() < 0.5 else 1.0
     linear = zoom * np.array(
@@ -73,7 +76,10 @@ def draw(
     half_y, half_x = (min(p / 2 / zoom, n / 2) for p, n in zip(patch_hw, size_hw, strict=True))
     x = min(max(center_xy[0], half_x), size_hw[1] - half_x)
     y = min(max(center_xy[1], half_y), size_hw[0] - half_y)
-    shift = np.array([patch_hw[1] / 2, patch_hw[0] / 2]) - linear @ np.array([x, y])
+    # pixel centres lie at whole numbers, so the middle of n pixels is at (n - 1) / 2
+    shift = np.array([(patch_hw[1] - 1) / 2, (patch_hw[0] - 1) / 2]) - linear @ np.array([x - 0.5, y - 0.5])
+    if exact:
+        linear, shift = linear.round(), shift.round()
     vary = rng.random() < 0.8
     return Variation(
         matrix=np.hstack([linear, shift[:, None]]),

@@ -1,0 +1,93 @@
+"""The model folder: written, read, and refused when it is not whole."""
+
+import json
+
+import pytest
+
+from limner.core.bundle import FORMAT_VERSION, Bundle, InputContract, read_bundle
+from limner.core.errors import BundleError
+from limner.core.labels import LabelSpace
+
+CONTRACT = InputContract(
+    channels=1, scale=0.5, normalization="percentile", intensity_range=(3.0, 900.0), tile=640, overlap=0.25, flips=True,
+    threshold=0.4,
+)  # fmt: skip
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    folder = tmp_path / "run" / "model"
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    made = Bundle(
+        folder, "unet", {"channels": 3, "maps": 3}, LabelSpace(("background", "cell", "wall")), CONTRACT,
+        {"steps": 7, "best": {"value": 0.5}}, ("Apache-2.0",),
+    )  # fmt: skip
+    made.save()
+    return made
+
+
+def test_round_trip_from_the_run_and_from_the_bundle(bundle):
+    assert read_bundle(bundle.folder) == read_bundle(bundle.folder.parent) == bundle
+    assert read_bundle(bundle.folder).contract.intensity_range == (3.0, 900.0)
+    tree = json.loads((bundle.folder / "bundle.json").read_text())
+    assert tree["format_version"] == FORMAT_VERSION and tree["classes"]["names"] == ["background", "cell", "wall"]
+    # sha256sum of the seven bytes
+    assert tree["files"] == {"weights.safetensors": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"}
+
+
+def change(bundle, **values):
+    file = bundle.folder / "bundle.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def refused(path, words):
+    with pytest.raises(BundleError) as caught:
+        read_bundle(path)
+    assert words in caught.value.found and caught.value.expected and caught.value.where and caught.value.fix
+    return caught.value
+
+
+def test_older_keys_may_be_absent(bundle):
+    file = bundle.folder / "bundle.json"
+    tree = json.loads(file.read_text())
+    del tree["training"], tree["licences"], tree["classes"]["colors"]
+    file.write_text(json.dumps(tree))
+    found = read_bundle(bundle.folder)
+    assert found.training == {} and found.licences == () and found.label_space == bundle.label_space
+
+
+def test_a_newer_version_says_to_update(bundle):
+    change(bundle, format_version=FORMAT_VERSION + 1)
+    assert "pip install -U limner" in refused(bundle.folder, f"version {FORMAT_VERSION + 1}").fix
+
+
+def test_changed_and_missing_weights_are_noticed(bundle):
+    bundle.weights.write_bytes(b"Weights")
+    assert "changed" in refused(bundle.folder, "weights.safetensors is changed").found
+    bundle.weights.unlink()
+    refused(bundle.folder, "weights.safetensors is missing")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '{"format_version": "x"}', '{"format_version": 1}', '{"format_version": 1, "input": {}}'],
+)  # fmt: skip
+def test_a_broken_description_is_refused(bundle, text):
+    (bundle.folder / "bundle.json").write_text(text)
+    refused(bundle.folder, "cannot be read")
+
+
+@pytest.mark.parametrize("values", [{"input": {"channels": 3}}, {"classes": []}, {"files": 3}, {"input": None}])
+def test_parts_of_another_kind_are_refused(bundle, values):
+    change(bundle, **values)
+    refused(bundle.folder, "cannot be read")
+
+
+def test_bytes_that_are_no_text_are_refused(bundle):
+    (bundle.folder / "bundle.json").write_bytes(b"\xff\xfe{}")
+    refused(bundle.folder, "cannot be read")
+
+
+def test_no_model_at_all(tmp_path):
+    assert "limner train" in refused(tmp_path / "nowhere", "no model at").fix
+    refused(tmp_path, "no model at")
