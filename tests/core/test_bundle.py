@@ -9,7 +9,7 @@ from limner.core.errors import BundleError
 from limner.core.labels import LabelSpace
 
 CONTRACT = InputContract(
-    channels=1, scale=0.5, normalization="percentile", intensity_range=(3.0, 900.0), tile=640, overlap=0.25, flips=True,
+    channels=1, scale=0.5, normalization="percentile", intensity_range=(3.0, 900.0), tile=640, overlap=0.25, flips="xy",
     threshold=0.4,
 )  # fmt: skip
 

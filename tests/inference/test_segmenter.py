@@ -15,7 +15,7 @@ from limner.inference import segmenter as module
 from limner.inference.segmenter import NetworkSegmenter, activate
 
 CONTRACT = InputContract(
-    channels=3, scale=1.0, normalization="fixed", intensity_range=(0.0, 255.0), tile=0, overlap=0.25, flips=False, threshold=0.5
+    channels=3, scale=1.0, normalization="fixed", intensity_range=(0.0, 255.0), tile=0, overlap=0.25, flips="", threshold=0.5
 )  # fmt: skip
 TWO, THREE = LabelSpace(("background", "cell")), LabelSpace(("background", "cell", "wall"))
 
@@ -54,7 +54,7 @@ def picture(size_hw, seed=0):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (64, 48), (37, 53)])
-@pytest.mark.parametrize("changes", [{}, {"tile": 32}, {"flips": True}, {"tile": 40, "flips": True, "overlap": 0.5}])
+@pytest.mark.parametrize("changes", [{}, {"tile": 32}, {"flips": "xy"}, {"tile": 40, "flips": "xy", "overlap": 0.5}])
 def test_labels_are_exact_and_of_native_size(size, changes):
     image, mask = picture(size)
     found = segment(image, **changes)
@@ -141,7 +141,7 @@ def test_flips_average_a_one_sided_network():
             return logits
 
     plain = segment(np.zeros((4, 8, 3), np.uint8), Left(), scores=True).scores[0]
-    both = segment(np.zeros((4, 8, 3), np.uint8), Left(), scores=True, flips=True).scores[0]
+    both = segment(np.zeros((4, 8, 3), np.uint8), Left(), scores=True, flips="x").scores[0]
     assert plain[0, 0] > 0.9 > 0.1 > plain[0, -1] and np.allclose(both, 0.5)
 
 

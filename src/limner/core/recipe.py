@@ -84,7 +84,6 @@ class SamplingPart:
     batch: int = 8
     patches_per_image: int = 1  # in one epoch
     foreground_share: float = 0.5  # of the patches are centred near a foreground pixel, classes taken in turn
-    balance_groups: bool = False  # draw groups evenly instead of pictures
 
 
 @dataclass(frozen=True)
