@@ -7,6 +7,8 @@ import numpy as np
 from tests.make_data import gray, labels, picture, save
 
 SETTINGS = {
+    "split.val_share": 0.15,
+    "split.test_share": 0.2,
     "encoder.name": "test_efficientnet", "encoder.pretrained": False, "model.decoder_widths": [8, 8, 8],
     "data.patch_hw": [32, 32], "sampling.batch": 4, "sampling.patches_per_image": 1, "schedule.budget": "none",
     "schedule.epochs": 20, "schedule.validations": 2, "schedule.warmup_steps": 1, "optimizer.ema": 0.5,

@@ -18,7 +18,7 @@ from limner.planning.rules import FIXED, RULES
 CELL = ClassFacts("cell", images=40, share=0.15, objects=400, width=(10.0, 14.0, 18.0, 25.0))
 FACTS = Fingerprint(
     num_images=50, num_groups=50, median_hw=(500, 700), smallest_hw=(480, 640), largest_hw=(600, 800), channels=3,
-    dtype="uint8", is_gray=False, intensity=(3.0, 100.0, 250.0), exposure_spread=0.05, polarity_spread=0.0,
+    dtype="uint8", is_gray=False, intensity=(3.0, 100.0, 250.0), exposure_spread=0.05,
     classes=(CELL,), upright=0.02, sided=0.02,
 )  # fmt: skip
 MACHINE = Machine(cores=4, memory=16 * 2**30, gpu=False, bfloat16=False)
@@ -123,7 +123,6 @@ def test_intensities():
     assert planned(dtype="float32").data.normalization == "percentile"
     assert planned(exposure_spread=0.3).data.normalization == "percentile"
     assert planned(is_gray=True).augmentation.color == 0 < planned().augmentation.color
-    assert planned(polarity_spread=0.3, exposure_spread=0.3).augmentation.invert and not planned().augmentation.invert
     assert planned(channels=1, is_gray=True).data.channels == 1
 
 

@@ -54,8 +54,6 @@ class Fingerprint:
     is_gray : True when all colour pictures have equal channels.
     intensity : quantiles 0.5, 50, 99.5 % over all pictures, native units.
     exposure_spread : standard deviation over pictures of their 99.5 % quantile relative to the overall range.
-    polarity_spread : share of pictures, at most 0.5, whose foreground is brighter or darker than the background against the
-        majority; 0 = always the same way.
     classes : facts per foreground class.
     upright, sided : how much better the pictures agree with their mean as they are than mirrored top to bottom, and left to right;
         correlation difference, 0 = no preferred way up.
@@ -71,7 +69,6 @@ class Fingerprint:
     is_gray: bool
     intensity: tuple[float, float, float]
     exposure_spread: float
-    polarity_spread: float
     classes: tuple[ClassFacts, ...]
     upright: float
     sided: float
@@ -88,7 +85,6 @@ class _PictureFacts:
     dtype: str
     is_gray: bool
     quantiles: tuple[float, float, float]
-    contrast: float
     pixels: npt.NDArray[np.int64]
     objects: dict[int, npt.NDArray[np.float64]]  # class -> (n, 2): width, area
     thumbnails: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
@@ -108,8 +104,6 @@ def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
     by_area = sorted((f.size_hw for f in facts), key=lambda hw: hw[0] * hw[1])
     low, middle, high = (float(np.median([f.quantiles[i] for f in facts])) for i in range(3))
     high, low = max(f.quantiles[2] for f in facts), min(f.quantiles[0] for f in facts)
-    contrasts = np.array([f.contrast for f in facts if np.isfinite(f.contrast) and f.contrast != 0])
-    brighter = float((contrasts > 0).mean()) if len(contrasts) else 1.0
     upright, sided = _preferred_way_up([f.thumbnails for f in facts])
     return Fingerprint(
         num_images=len(facts),
@@ -122,7 +116,6 @@ def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
         is_gray=all(f.is_gray for f in facts),
         intensity=(low, middle, high),
         exposure_spread=float(np.std([f.quantiles[2] for f in facts]) / max(high - low, 1e-6)),
-        polarity_spread=min(brighter, 1 - brighter),
         classes=tuple(_class_facts(facts, i, name) for i, name in enumerate(dataset.label_space.names) if i),
         upright=upright,
         sided=sided,
@@ -136,11 +129,6 @@ def _look(sample: Sample, num_classes: int) -> _PictureFacts:
     sparse = gray[:: max(1, gray.shape[0] // 256), :: max(1, gray.shape[1] // 256)]
     low, middle, high = (float(v) for v in np.quantile(sparse, [0.005, 0.5, 0.995]))
     foreground = labels > 0
-    contrast = (
-        float(gray[foreground].mean() - gray[~foreground].mean())
-        if foreground.any() and not foreground.all()
-        else float("nan")
-    )
     valid = labels if sample.valid is None else labels[sample.valid]
     return _PictureFacts(
         size_hw=sample.size_hw,
@@ -148,7 +136,6 @@ def _look(sample: Sample, num_classes: int) -> _PictureFacts:
         dtype=image.dtype.name,
         is_gray=image.shape[2] == 1 or (image.shape[2] == 3 and bool((image[..., :1] == image[..., 1:]).all())),
         quantiles=(low, middle, high),
-        contrast=contrast,
         pixels=np.bincount(valid.ravel(), minlength=num_classes)[:num_classes],
         objects={i: _object_sizes(labels == i) for i in range(1, num_classes)},
         thumbnails=(_thumbnail(gray), _thumbnail(foreground.astype(np.float32))),

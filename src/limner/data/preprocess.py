@@ -60,7 +60,7 @@ def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[fl
         every = max(1, math.isqrt(image.size // MOST_VALUES))
         low, high = (float(v) for v in np.percentile(image[::every, ::every], PERCENTILES))
     span = max(high - low, 1e-6)
-    return np.clip((image.astype(np.float32) - low) * (255.0 / span), 0.0, 255.0)
+    return np.asarray(np.clip((image.astype(np.float32) - low) * (255.0 / span), 0.0, 255.0))
 
 
 def working_size(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -85,7 +85,7 @@ class NetworkSegmenter:
         for flipped in subsets:
             mirrored = np.ascontiguousarray(np.flip(x, flipped)[None])
             total += np.flip(activate(self.predictor(mirrored))[0], flipped)
-        return total / len(subsets)
+        return np.asarray(total / len(subsets), np.float32)
 
     def _restore(
         self, scores: npt.NDArray[np.float32], size_hw: tuple[int, int]

@@ -214,16 +214,6 @@ def color_change(s: Situation) -> Choice:
     )
 
 
-def invert(s: Situation) -> Choice:
-    """Where objects are sometimes brighter and sometimes darker than their surroundings, either is made of both."""
-    if s.facts.polarity_spread >= 0.1 and s.facts.exposure_spread > 0.15:
-        return Choice(
-            True,
-            f"objects are brighter than their surroundings in some pictures and darker in others ({s.facts.polarity_spread:.0%})",
-        )
-    return Choice(False, "objects differ from their surroundings always the same way, or nearly")
-
-
 def foreground_share(s: Situation) -> Choice:
     """Look for objects the more, the rarer they are."""
     share = sum(c.share for c in s.facts.classes)
@@ -289,7 +279,6 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
     "augmentation.scale_min": zoom_out,
     "augmentation.scale_max": zoom_in,
     "augmentation.color": color_change,
-    "augmentation.invert": invert,
     "optimizer.ema": averaging,
     "schedule.warmup_steps": warmup,
     "inference.flips": flips,
