@@ -138,7 +138,6 @@ def test_the_same_call_works_once_the_data_are_corrected(tmp_path):
     assert done.code == 0, done.err
 
 
-@pytest.mark.xfail(strict=True, reason="the old run is removed before the data are read")
 def test_bad_data_do_not_cost_an_earlier_run(tmp_path):
     tiny.make_data(tmp_path / "data")
     assert limner("train", tmp_path / "data", "--out", tmp_path / "run", *tiny.words(schedule__epochs=1)).code == 0
@@ -163,7 +162,6 @@ def test_a_class_missing_in_a_split_is_a_warning(tmp_path):
     assert dice["n"] + dice["undefined"] == 3
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="an undefined best value cannot be written as JSON")
 def test_no_foreground_in_validation_still_ends_with_a_model(tmp_path):
     tiny.make_data(tmp_path / "data")
     parts = ["test" if i >= 9 else "val" if i >= 7 else "train" for i in range(12)]

@@ -13,7 +13,7 @@ from limner.data.layouts import Item
 from limner.data.splits import make_split, read_split, split_checksum, write_split
 from tests.make_data import SMALL, labels, make_folder, picture, save, write_csv
 
-AUTOMATIC = SplitPart()
+AUTOMATIC = SplitPart(val_share=0.15)
 
 
 def fill(root, stems, classes=lambda i: 2):
@@ -64,6 +64,14 @@ def test_few_groups_or_single_ones_validate_by_picture(tmp_path):
         given(tmp_path / "b", [(f"a{i:02d}", "train", f"g{i}") for i in range(20)]), rule=AUTOMATIC, seed=0
     )
     assert "by picture" in single.rule and single.counts()["val"] == 3
+
+
+def test_a_test_that_shares_the_groups_is_mirrored_by_validation(tmp_path):
+    rows = [(f"a{i:02d}", "test" if i % 4 == 3 else "train", f"kind{i % 6}") for i in range(48)]
+    split = make_split(given(tmp_path, rows), rule=AUTOMATIC, seed=0)
+    kinds = {item.group for item in split.part("val")}
+    assert "by picture" in split.rule and "shares its groups" in split.rule and split.counts()["val"] == 5
+    assert len(kinds) >= 4 and {item.group for item in split.part("train")} == {f"kind{k}" for k in range(6)}
 
 
 def test_automatic_shares_and_seed(tmp_path):

@@ -13,7 +13,7 @@ from limner.core.recipe import Recipe
 from limner.data.fingerprint import ClassFacts, Fingerprint
 from limner.planning.memory import Machine
 from limner.planning.planner import make_plan
-from limner.planning.rules import FIXED, RULES
+from limner.planning.rules import DETAIL_PIXELS, FIXED, LARGEST_SCALE, RULES
 
 CELL = ClassFacts("cell", images=40, share=0.15, objects=400, width=(10.0, 14.0, 18.0, 25.0))
 FACTS = Fingerprint(
@@ -66,10 +66,11 @@ SIZES = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
 
 
 @given(SIZES, st.floats(1, 500), st.floats(10, 1e5), st.integers(2, 5000))
-def test_pictures_are_never_enlarged_and_patches_fit_the_network(size, width, seconds, count):
+def test_only_small_objects_are_enlarged_and_patches_fit_the_network(size, width, seconds, count):
     thin = dataclasses.replace(CELL, width=(width, width, width, width))
     recipe = planned(median_hw=size, classes=(thin,), seconds=seconds, num_images=count)
-    assert 0 < recipe.data.scale <= 1
+    assert 0 < recipe.data.scale <= LARGEST_SCALE
+    assert recipe.data.scale <= 1 or width < DETAIL_PIXELS  # only small objects are worth enlarging
     assert all(side % 32 == 0 and side >= 32 for side in recipe.data.patch_hw)
     assert recipe.schedule.warmup_steps >= 3 and 0.8 <= recipe.optimizer.ema <= 0.999
     assert 1 <= recipe.sampling.patches_per_image <= 16

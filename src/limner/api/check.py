@@ -21,7 +21,9 @@ MOST_CELLS = 48
 _QUIET = Silent()
 
 
-def check(data: Path, *, out: Path | None = None, overwrite: bool = False, listener: Listener = _QUIET) -> CheckReport:
+def check(
+    data: Path | str, *, out: Path | str | None = None, overwrite: bool = False, listener: Listener = _QUIET
+) -> CheckReport:
     """Read every image and mask of a data set and report.
 
     Parameters
@@ -36,6 +38,7 @@ def check(data: Path, *, out: Path | None = None, overwrite: bool = False, liste
     DataError : there is nothing to read, or ``limner.toml`` or ``splits.csv`` cannot be obeyed.
     OutputError : `out` exists or may not be written.
     """
+    data, out = Path(data), None if out is None else Path(out)
     examination = examine(data, listener=listener)
     report = examination.report()
     if out is not None:

@@ -17,8 +17,8 @@ _QUIET = Silent()
 
 
 def convert(
-    src: Path,
-    dst: Path,
+    src: Path | str,
+    dst: Path | str,
     *,
     to: str = "masks",
     dry_run: bool = False,
@@ -51,6 +51,7 @@ def convert(
     if to not in FORMATS:
         expected = f"one of {', '.join(FORMATS)}"
         raise UsageError(f"format '{to}'", expected=expected, where="--to", fix=nearest(to, FORMATS))
+    src, dst = Path(src), Path(dst)
     source, target = src.resolve(), dst.resolve()
     if target == source or source in target.parents or target in source.parents:
         raise OutputError(

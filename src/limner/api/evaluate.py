@@ -11,7 +11,7 @@ import numpy as np
 from limner.api.open import open_segmenter
 from limner.api.plan import split_dataset
 from limner.api.run_report import data_facts, make_cases, score_items, versions
-from limner.core.bundle import read_bundle
+from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
 from limner.core.errors import BundleError, DataError, UsageError
 from limner.core.files import prepare_output, write_text
@@ -64,10 +64,11 @@ def evaluate(
             where=str(model),
             fix="check the path",
         )
-    space = read_bundle(model).label_space if is_model else None
+    bundle = read_bundle(model) if is_model else None
+    space = bundle.label_space if bundle is not None else None
     dataset = open_dataset(Path(data), label_space=space, allow=("SPLIT_LEAK",), listener=listener)
     folder = prepare_output(Path(out), overwrite=overwrite) if out is not None else None
-    name, items, whole = _items(model, dataset, split)
+    name, items, whole = _items(model, bundle, dataset, split)
     checksum = split_checksum(items)
     segmenter: Segmenter
     if is_model:
@@ -104,17 +105,17 @@ def evaluate(
     return report
 
 
-def _items(model: Path, dataset: Dataset, wanted: str | None) -> tuple[str, tuple[Item, ...], Split]:
-    """The pictures to score, the name of their split and the whole split."""
-    if (model / "split.csv").is_file():
-        try:
-            whole = read_split(model / "split.csv", dataset)
-        except DataError:  # other data than it was trained on: their own split counts
-            whole = (
-                split_dataset(dataset, {})
-                if dataset.split_rule
-                else Split(dataset.items, "none", split_checksum(dataset.items))
-            )
+def _items(
+    model: Path, bundle: Bundle | None, dataset: Dataset, wanted: str | None
+) -> tuple[str, tuple[Item, ...], Split]:
+    """The pictures to score, the name of their split and the whole split.
+
+    A run's own split counts when its model was trained on exactly these pictures.
+    """
+    own = next((folder / "split.csv" for folder in (model, model.parent) if (folder / "split.csv").is_file()), None)
+    trained_here = bundle is not None and bundle.training.get("data_checksum") == dataset.checksum
+    if own is not None and trained_here:
+        whole = read_split(own, dataset)
     elif dataset.split_rule:
         whole = split_dataset(dataset, {})
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import shutil
 from collections.abc import Callable
@@ -107,21 +106,15 @@ def write_bundle(
         training={
             "limner": limner.__version__,
             "data": dataset.root.name,
-            "data_checksum": data_checksum(dataset),
+            "data_checksum": dataset.checksum,
             "split_checksum": split.checksum,
             "pictures": split.counts(),
             "seed": recipe.seed,
             "steps": progress.step,
-            "best": progress.best,
+            "best": progress.best_as_json(),
             "precision": recipe.optimizer.precision,
         },
         licences=licences,
     )
     write_atomic(bundle.weights, lambda temporary: shutil.copyfile(folder.checkpoints / "best.safetensors", temporary))
     bundle.save()
-
-
-def data_checksum(dataset: Dataset) -> str:
-    """SHA-256 of the names and decoded pixels of all pictures, whatever their order and file format."""
-    lines = sorted(f"{name}\t{fact.digest}\n" for name, fact in dataset.facts.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

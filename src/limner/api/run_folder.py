@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.core.errors import OutputError
-from limner.core.files import disk_errors, prepare_output, write_json, write_text
+from limner.core.files import MARKER, check_output, disk_errors, prepare_output, write_json, write_text
 from limner.core.recipe import Recipe
 from limner.data.splits import Split, write_split
 
@@ -56,36 +55,39 @@ class RunFolder:
         """Decoded pictures that do not fit into memory; removed at the end."""
         return self.path / "cache"
 
-    def open(self, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
-        """Make or reopen the folder; the result when the run in it is finished.
+    def finished(self) -> dict[str, Any] | None:
+        """The result of the run in the folder, or None when there is none or it is not finished."""
+        done = self.path / "train.json"
+        if not done.is_file():
+            return None
+        result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+        return result
+
+    def check(self, *, resume: bool, overwrite: bool) -> bool:
+        """Whether there is a run to go on with; changes nothing.
 
         Raises
         ------
-        OutputError : the folder is taken and neither `resume` nor `overwrite` is set.
+        OutputError : the folder is taken and neither `resume` nor `overwrite` is set, or it is not a run.
         """
-        done = self.path / "train.json"
-        if resume and done.is_file():
-            result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
-            return result
-        if resume and self.path.is_dir():
-            if any(self.path.iterdir()) and not (self.path / ".limner-output").exists():
-                raise OutputError(
-                    f"{self.path} is not a run of Limner",
-                    expected="a run folder or a new one",
-                    where=str(self.path),
-                    fix="choose another --out",
-                )
+        if resume and (self.path / MARKER).exists():
+            return self.recipe.is_file()
+        check_output(self.path, overwrite=overwrite)
+        return False
+
+    def start(self, recipe: Recipe, split: Split, root: Path, *, goes_on: bool, overwrite: bool) -> None:
+        """Make the folder and write what the run is started with, or tidy up after a run that was killed.
+
+        The split is written first, so that a recipe never stands without one.
+        """
+        if goes_on:
             for left in self.path.rglob(".*.tmp"):
                 left.unlink(missing_ok=True)
-        if not (resume and (self.path / ".limner-output").exists()):
+            return
+        if not (self.path / MARKER).exists() or overwrite:
             prepare_output(self.path, overwrite=overwrite)
-        return None
-
-    def start(self, recipe: Recipe, split: Split, root: Path) -> None:
-        """Write what a run is started with; the split first, so that a recipe never stands without one."""
-        if not self.recipe.is_file():
-            write_split(self.split, split, root)
-            write_text(self.recipe, recipe.to_toml())
+        write_split(self.split, split, root)
+        write_text(self.recipe, recipe.to_toml())
 
     def write_recipe(self, recipe: Recipe, progress: Progress) -> None:
         """Write down the steps that a budget became, so that the run can be repeated."""

@@ -15,7 +15,8 @@ from limner.api.plan import plan_dataset, split_dataset
 from limner.api.run_folder import RunFolder
 from limner.api.run_report import judge_and_report
 from limner.core.choices import nearest
-from limner.core.errors import DataError, OutputError, RecipeError
+from limner.core.duration import parse_duration
+from limner.core.errors import DataError, RecipeError
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, open_dataset
@@ -89,17 +90,20 @@ def train(
     require_training()
     listener = listener or Silent()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
-    finished = folder.open(resume=resume, overwrite=overwrite)
+    finished = folder.finished() if resume else None
     if finished is not None:
         listener.message(f"{folder.path} is finished already")
         return _result(folder, finished)
+    goes_on = folder.check(resume=resume, overwrite=overwrite)
     changes = _changes(settings, budget, seed, planned=recipe is None or recipe == "auto")
     dataset = open_dataset(Path(data), allow=("SPLIT_LEAK",) if allow_leaks else (), listener=listener)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             listener.message(f"{finding.level}: {finding.message}")
-    chosen, split = _prepare(folder, dataset, recipe, changes, listener)
-    folder.start(chosen, split, dataset.root)
+    chosen, split = _prepare(folder, dataset, recipe, changes, listener, goes_on=goes_on)
+    if chosen.schedule.budget != "none":
+        parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
+    folder.start(chosen, split, dataset.root, goes_on=goes_on, overwrite=overwrite)
     progress = _fit(folder, dataset, split, chosen, resume=resume, listener=listener)
     if not progress.stopped:
         folder.remove_cache()
@@ -133,10 +137,16 @@ def _changes(
 
 
 def _prepare(
-    folder: RunFolder, dataset: Dataset, recipe: Path | str | Recipe | None, changes: dict[str, Any], listener: Listener
+    folder: RunFolder,
+    dataset: Dataset,
+    recipe: Path | str | Recipe | None,
+    changes: dict[str, Any],
+    listener: Listener,
+    *,
+    goes_on: bool,
 ) -> tuple[Recipe, Split]:
     """The recipe and split of the run: those in the folder when it is resumed, else given or planned ones."""
-    if folder.recipe.is_file():
+    if goes_on:
         stored = Recipe.read(folder.recipe)
         explicit = {key: value for key, value in changes.items() if key not in CLEARED or value}
         wanted = stored.override(explicit)
@@ -208,10 +218,8 @@ def _fit(
             ),
             resume=resume,
         )
-    if progress.step == 0 or not (folder.checkpoints / "best.safetensors").is_file():
-        raise OutputError(
-            "stopped before the first step", expected="at least one step", where=str(folder.path), fix="run it again"
-        )
+    if progress.step == 0:
+        raise KeyboardInterrupt
     folder.write_recipe(recipe, progress)
     write_bundle(folder, dataset, split, recipe, progress, arguments=arguments, licences=licences)
     return progress

@@ -30,9 +30,7 @@ def convert(
         return call(src, dst, to=to, dry_run=dry_run, overwrite=overwrite, listener=listener)
 
     def lines(found: dict[str, Any]) -> None:
-        print(
-            f"{found['images']} pictures, {found['objects']} objects, {found['images_without_objects']} pictures without any"
-        )
+        print(f"{found['images']} pictures, {found['images_without_objects']} of them without any foreground")
         print("classes: " + ", ".join(f"{name} ({count})" for name, count in found["classes"].items()))
         for warning in found["warnings"]:
             print(f"{warning['code']}: {warning['message']}")

@@ -58,7 +58,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(temporary)
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
             temporary.replace(path)
     finally:
@@ -90,8 +90,8 @@ def sha256(path: Path) -> str:
 MARKER = ".limner-output"
 
 
-def prepare_output(folder: Path, *, overwrite: bool) -> Path:
-    """An empty folder to write to, marked as made by Limner so that only such a folder is ever replaced.
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that may not be written to; changes nothing.
 
     Raises
     ------
@@ -100,23 +100,35 @@ def prepare_output(folder: Path, *, overwrite: bool) -> Path:
     """
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", expected="a folder name", fix="choose another --out")
-    if folder.is_dir() and any(path.name != MARKER for path in folder.iterdir()):
-        if not overwrite:
-            raise OutputError(
-                f"the output folder {folder} exists already",
-                expected="a new folder",
-                where=str(folder),
-                fix="choose another --out, or pass --overwrite to replace it",
-            )
-        if not (folder / MARKER).exists():
-            raise OutputError(
-                f"the folder {folder} was not made by Limner",
-                expected="an output folder of an earlier call",
-                where=str(folder),
-                fix="choose another --out; Limner deletes only what it wrote itself",
-            )
-        shutil.rmtree(folder)
+    if not folder.is_dir() or all(path.name == MARKER for path in folder.iterdir()):
+        return
+    if not overwrite:
+        raise OutputError(
+            f"the output folder {folder} exists already",
+            expected="a new folder",
+            where=str(folder),
+            fix="choose another --out, or pass --overwrite to replace it",
+        )
+    if not (folder / MARKER).exists():
+        raise OutputError(
+            f"the folder {folder} was not made by Limner",
+            expected="an output folder of an earlier call",
+            where=str(folder),
+            fix="choose another --out; Limner deletes only what it wrote itself",
+        )
+
+
+def prepare_output(folder: Path, *, overwrite: bool) -> Path:
+    """An empty folder to write to, marked as made by Limner so that only such a folder is ever replaced.
+
+    Raises
+    ------
+    OutputError : see `check_output`.
+    """
+    check_output(folder, overwrite=overwrite)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        for entry in folder.iterdir():  # the folder itself may be a mount point
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         (folder / MARKER).touch()
     return folder

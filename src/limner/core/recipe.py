@@ -40,7 +40,7 @@ class SplitPart:
     rule: str = "automatic"  # automatic, or "given" when the data bring their split
     val_share: float = 0.12  # of the groups or pictures that may train
     test_share: float = 0.2  # of all, only for an automatic split
-    group_by: str = ""  # regular expression on the stem; its first group, or whole match, names the group; "" = none
+    group_by: str = ""  # a regular expression on the stem that finds the group; "" = seen in names and folders; "none"
 
 
 @dataclass(frozen=True)
@@ -289,8 +289,40 @@ def _replace(recipe: Recipe, key: str, value: Any, *, where: str = "") -> Recipe
         hint = f"did you mean '{tails[0]}'?" if tails else nearest(key, _keys())
         raise RecipeError(f"unknown key '{key}'", expected="a key of the recipe", where=where or key, fix=hint)
     kind = typing.get_type_hints(type(owner))[name]
-    changed = dataclasses.replace(owner, **{name: _convert(value, kind, key, where)})
+    converted = _convert(value, kind, key, where)
+    _check_range(converted, key, where)
+    changed = dataclasses.replace(owner, **{name: converted})
     return dataclasses.replace(recipe, **{head: changed}) if head else typing.cast(Recipe, changed)
+
+
+WORDS = {
+    "data.normalization": ("fixed", "percentile"),
+    "split.rule": ("automatic", "given"),
+    "loss.dice_pooling": ("batch", "picture"),
+    "optimizer.precision": ("auto", "float32", "bfloat16"),
+    "inference.flips": ("", "x", "y", "xy", "yx"),
+}
+SHARES = (
+    "split.val_share",
+    "split.test_share",
+    "sampling.foreground_share",
+    "inference.threshold",
+    "inference.overlap",
+    "optimizer.ema",
+)
+
+
+def _check_range(value: Any, key: str, where: str) -> None:
+    """Refuse words that mean nothing and shares beyond 0 and 1."""
+    if key in WORDS and value not in WORDS[key]:
+        allowed = ", ".join(repr(word) for word in WORDS[key])
+        raise RecipeError(
+            f"{key} = {value!r}", expected=f"one of {allowed}", where=where or key, fix=nearest(value, WORDS[key])
+        )
+    if key in SHARES and not 0 <= value <= 1:
+        raise RecipeError(
+            f"{key} = {value!r}", expected="a number from 0 to 1", where=where or key, fix=f"correct {key}"
+        )
 
 
 def _convert(value: Any, kind: Any, key: str, where: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,12 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the names and decoded pixels of all pictures, whatever their order and file format."""
+        lines = sorted(f"{name}\t{fact.digest}\n" for name, fact in self.facts.items())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @property
     def num_channels(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Measured with `benchmarks/step_cost.py`: U-Net on EfficientNet-Lite0, decoder 128..16, forward and backward.
+# Measured with `benchmarks/step_cost.py` on two AVX-512-BF16 cores: U-Net on EfficientNet-Lite0, decoder 128..16.
 BYTES_PER_PIXEL = 1600
 PIXELS_PER_CORE_SECOND = 450_000  # with bfloat16 instructions
 PIXELS_PER_CORE_SECOND_FLOAT32 = 220_000

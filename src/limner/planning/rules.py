@@ -25,6 +25,7 @@ DETAIL_VIEWS = 10  # the same where detail forbids to shrink
 SMALLEST_AREA = 192 * 256
 PATCH_AREA = 256 * 256
 STEPS = 600  # wanted optimizer steps before batches grow
+SHORTEST_WARMUP = 9
 WHOLE_AREA = 112_000  # up to this many working pixels the patch is the whole picture
 UPRIGHT = 0.35
 SIDED = 0.45
@@ -247,21 +248,27 @@ def flips(s: Situation) -> Choice:
     )
 
 
-def warmup(s: Situation) -> Choice:
-    """A few steps, fewer when time is short; they do not depend on the final length."""
+def expected_steps(s: Situation) -> float:
+    """Optimizer steps that the run will take, roughly: from epochs where they are fixed, else from the budget."""
     height, width = s.decided["data.patch_hw"]
-    steps = s.pixels / (height * width * s.decided["sampling.batch"])
-    return Choice(int(min(100, max(3, steps * 0.06))), "about 6 % of the expected steps")
+    batch = s.decided["sampling.batch"]
+    by_budget = float(s.pixels / (height * width * batch))
+    epochs = s.decided.get("schedule.epochs", 0)
+    if not epochs:
+        return by_budget
+    steps = float(epochs * math.ceil(s.facts.num_images * s.decided["sampling.patches_per_image"] / batch))
+    return steps if s.decided.get("schedule.budget") == "none" else min(steps, by_budget)
+
+
+def warmup(s: Situation) -> Choice:
+    """A few steps, fewer when time is short; at least as many as are timed before the length is known."""
+    return Choice(int(min(100, max(SHORTEST_WARMUP, expected_steps(s) * 0.06))), "about 6 % of the expected steps")
 
 
 def averaging(s: Situation) -> Choice:
-    """Average weights over about the last tenth of the run."""
-    height, width = s.decided["data.patch_hw"]
-    steps = s.pixels / (height * width * s.decided["sampling.batch"])
-    return Choice(
-        round(min(0.999, max(0.8, 1 - 12 / max(steps, 13))), 4),
-        "weights are averaged over about a twelfth of the run, which steadies small validation sets",
-    )
+    """Average weights over about the last twelfth of the run."""
+    decay = round(min(0.999, max(0.8, 1 - 12 / max(expected_steps(s), 13))), 4)
+    return Choice(decay, "weights are averaged over about a twelfth of the run, which steadies small validation sets")
 
 
 RULES: dict[str, Callable[[Situation], Choice]] = {

@@ -97,9 +97,7 @@ def draw(
 def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int, int]) -> tuple[Array, Array]:
     """The patch of image ``(h, w, C)`` and labels ``(h, w)``; outside, the picture is mirrored and labels alike."""
     size = patch_hw[::-1]
-    shrinks = abs(np.linalg.det(variation.matrix[:, :2])) < 0.5
-    flags = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    patch = cv2.warpAffine(image, variation.matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    patch = cv2.warpAffine(image, variation.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     target = cv2.warpAffine(labels, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
     return patch.reshape(*patch_hw, image.shape[2]), target
 

@@ -47,6 +47,10 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
 
+    def best_as_json(self) -> dict[str, Any]:
+        """`best` with None for a value that is undefined because no validation picture shows a class."""
+        return {key: None if value != value else value for key, value in self.best.items()}
+
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """All weights and buffers of `model` as safetensors; the same weights give the same bytes."""
@@ -87,7 +91,7 @@ def load_checkpoint(
                 module.load_state_dict(
                     {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
                 )
-    except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"the checkpoint cannot be read ({error})",
             expected="a checkpoint of this run",
@@ -95,11 +99,16 @@ def load_checkpoint(
             fix="start the run again without --resume in a new folder",
         ) from None
     whole = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = value
+            like = parameters[int(index)]
+            # the same order in memory as the weight: another one sums in another order and ends with other bytes
+            state.setdefault(int(index), {})[key] = (
+                torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+            )
     optimizer.load_state_dict({**whole, "state": state})
     values["plan"] = [(int(a), int(b)) for a, b in values["plan"]]
     return Progress(**values)

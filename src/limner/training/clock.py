@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from typing import Literal
 
 from limner.training.checkpoint import Progress
 
@@ -24,24 +25,29 @@ class Clock:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.durations: list[float] = []
+        self.validations: list[float] = []
         self._last = time.perf_counter()
-        self._first_seconds = self._reviewed = progress.seconds
+        self._reviewed = progress.seconds
         self._save_next = progress.seconds + CHECKPOINT_SECONDS
 
-    def tick(self, *, step: bool = False) -> float:
-        """Count the time since the last tick, as a step's when `step`; returns it in seconds."""
+    def tick(self, kind: Literal["step", "validation", "other"] = "other") -> float:
+        """Count the time since the last tick as that of `kind`; returns it in seconds."""
         now = time.perf_counter()
         passed, self._last = now - self._last, now
         self.progress.seconds += passed
-        if step:
+        if kind == "step":
             self.durations.append(passed)
+        elif kind == "validation":
+            self.validations.append(passed)
         return passed
 
     def step_seconds(self) -> float:
-        """Seconds a step takes now, with its share of validations and checkpoints."""
-        whole = self.progress.seconds - self._first_seconds
-        other = max(0.0, whole - sum(self.durations)) / max(1, len(self.durations))
-        return statistics.median(self.durations[-WINDOW:]) + other
+        """Seconds that a step takes now."""
+        return statistics.median(self.durations[-WINDOW:])
+
+    def validation_seconds(self) -> float:
+        """Seconds that a validation takes; 0 before the first."""
+        return statistics.median(self.validations) if self.validations else 0.0
 
     def review_due(self, budget: float) -> bool:
         """Whether it is time to compare the schedule with the budget again."""

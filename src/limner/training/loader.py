@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from limner.core.files import disk_errors
 from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset
@@ -149,6 +150,7 @@ class PatchLoader:
         mapped = []
         for kind, array in (("image", picture.image), ("labels", picture.labels)):
             file = self._cache / f"{number}_{kind}.npy"
-            np.save(file, array)
+            with disk_errors(file):
+                np.save(file, array)
             mapped.append(np.load(file, mmap_mode="r"))
         return Cached(mapped[0], mapped[1], picture.points_yx)

@@ -24,9 +24,9 @@ from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoin
 from limner.training.clock import Clock
 from limner.training.loader import Batch, PatchLoader
 from limner.training.optimize import make_optimizer, set_rate
-from limner.training.schedule import Schedule, steps_within
+from limner.training.schedule import HOLD_STEPS, Schedule, steps_within
 
-TIMED_STEPS = range(3, 9)  # the first ones also build kernels
+TIMED_STEPS = range(3, HOLD_STEPS)  # the first ones also build kernels
 ROOM = 0.98  # of the budget is planned for
 VALIDATION_SHARE = 0.15  # of the budget, at most
 REVISE_BEYOND = 0.05  # of the budget
@@ -124,13 +124,14 @@ def train(run: Run, *, resume: bool) -> Progress:
         if average is not None:
             average.update_parameters(raw)
         progress.step += 1
-        clock.tick(step=True)
-        if not schedule.plan and len(clock.durations) >= TIMED_STEPS.stop:
+        clock.tick("step")
+        timed = len(clock.durations) >= TIMED_STEPS.stop or progress.step >= _most_steps(run)
+        if not schedule.plan and timed:
             _decide_length(run, schedule, progress, clock, judged)
         if schedule.validates(progress.step, progress.validations):
             _validate(run, progress, judged, statistics.fmean(losses), schedule)
             losses.clear()
-            clock.tick()
+            clock.tick("validation")
         _watch(run, schedule, progress, clock)
         if progress.stopped or clock.checkpoint_due():
             save_checkpoint(last, progress, raw, optimizer, average)
@@ -191,7 +192,7 @@ def _schedule(recipe: Recipe, loader: PatchLoader, progress: Progress) -> Schedu
         elif part.epochs and part.budget == "none":
             progress.plan = [(0, part.epochs * loader.steps_per_epoch)]
     progress.validations = progress.validations or part.validations
-    return Schedule(part.warmup_steps, list(progress.plan))
+    return Schedule(part.warmup_steps, list(progress.plan), hold_steps=0 if part.budget == "none" else HOLD_STEPS)
 
 
 def _most_steps(run: Run) -> int:
@@ -207,9 +208,13 @@ def _decide_length(run: Run, schedule: Schedule, progress: Progress, clock: Cloc
     later without harm.
     """
     part = run.recipe.schedule
+    if progress.step >= _most_steps(run):
+        schedule.revise(0, progress.step)
+        progress.plan = list(schedule.plan)
+        return
     budget = parse_duration(part.budget) * ROOM
     run.validate(judged)
-    cost = clock.tick()
+    cost = clock.tick("validation")
     step_seconds = statistics.quantiles(clock.durations[TIMED_STEPS.start : TIMED_STEPS.stop], n=4)[0]
     progress.validations = max(1, min(part.validations, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
     fitting = progress.step + steps_within(
@@ -272,10 +277,9 @@ def _watch(run: Run, schedule: Schedule, progress: Progress, clock: Clock) -> No
         budget = parse_duration(part.budget) * ROOM
         if not clock.review_due(budget):
             return
-        step_seconds = clock.step_seconds()
-        left = schedule.total - progress.step
-        expected = progress.seconds + left * step_seconds
-        fitting = int((budget - progress.seconds) / step_seconds)
+        due = progress.validations * (1 - schedule.progress(progress.step)) * clock.validation_seconds()
+        expected = progress.seconds + (schedule.total - progress.step) * clock.step_seconds() + due
+        fitting = int((budget - progress.seconds - due) / clock.step_seconds())
         end = min(progress.step + max(fitting, math.ceil(SHORTEST_END * schedule.total)), _most_steps(run))
         if abs(expected - budget) > REVISE_BEYOND * budget and end != schedule.total:
             schedule.revise(progress.step, end)

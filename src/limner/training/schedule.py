@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, field
 
 FLOOR = 0.01
+HOLD_STEPS = 9  # under a budget the cosine begins after them at the earliest: they are timed before the length is known
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Schedule:
 
     warmup_steps: int
     plan: list[tuple[int, int]] = field(default_factory=list)
+    hold_steps: int = 0
 
     @property
     def total(self) -> int:
@@ -30,7 +32,7 @@ class Schedule:
         """Share of the cosine that is behind at `step`, in [0, 1]; continuous where the plan was revised."""
         done = 0.0
         for number, (start, total) in enumerate(self.plan):
-            begin = max(start, self.warmup_steps) if number == 0 else start
+            begin = max(start, self.warmup_steps, self.hold_steps) if number == 0 else start
             end = self.plan[number + 1][0] if number + 1 < len(self.plan) else step
             done += (1 - done) * max(0, min(step, end) - begin) / max(1, total - begin)
         return min(1.0, max(0.0, done))
