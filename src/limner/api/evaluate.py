@@ -90,7 +90,6 @@ def evaluate(
         report = _score_masks(segmenter, dataset, items, split=name, checksum=checksum, listener=listener)
     if folder is not None:
         write_report_files(report, folder)
-        cases = make_cases(segmenter, dataset, items, report)
         page = ReportPage(
             title=f"Scores: {dataset.root.name}",
             command=f"limner evaluate {model} {data} --split {name} --out NEW_FOLDER",
@@ -98,7 +97,7 @@ def evaluate(
             label_space=dataset.label_space,
             facts=data_facts(dataset, whole),
             findings=[f.as_dict() for f in dataset.findings],
-            cases=cases,
+            cases=make_cases(segmenter, dataset, items, report),
             versions=versions(),
         )
         write_text(folder / "report.html", render_report(page))
