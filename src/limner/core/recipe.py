@@ -131,7 +131,7 @@ class SchedulePart:
         tuple[int, int], ...
     ] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
     warmup_steps: int = 30
-    validations: int = 10  # how many, evenly over the schedule; fewer in a run when they would take too long
+    validations: int = 8  # how many, evenly over the schedule; fewer in a run when they would take too long
     patience: int = 0  # stop after so many validations without a better one; 0 = never
 
 
