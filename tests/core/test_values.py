@@ -79,7 +79,7 @@ def test_samples_agree_in_shape_or_cannot_be_built():
     image, ids = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
     sample = Sample("a/b.png", image, ids, ids == 0)
     assert (sample.size_hw, sample.num_channels) == ((4, 6), 3)
-    with pytest.raises(ShapeError, match=r"image of shape \(4, 6\); \(H, W, C\)") as caught:
+    with pytest.raises(ShapeError, match=r"image of shape \(4, 6\); expected \(H, W, C\)") as caught:
         Sample("a/b.png", ids)
     assert caught.value.where == "a/b.png"
     for kind, wrong in (("labels", {"labels": ids.T}), ("valid", {"valid": ids[:3] == 0})):
@@ -114,7 +114,7 @@ def test_nearest_names():
 
 def test_errors_are_a_paragraph_and_a_document():
     error = DataError("3 masks", expected="4", where="folder", fix="add one", details={"samples": 3})
-    assert str(error) == "error: 3 masks; 4\nwhere: folder\nfix: add one" and error.exit_code == 1
+    assert str(error) == "error: 3 masks; expected 4\nwhere: folder\nfix: add one" and error.exit_code == 1
     assert error.as_dict() == {
         "kind": "DataError",
         "found": "3 masks",

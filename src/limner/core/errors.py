@@ -40,8 +40,7 @@ class LimnerError(Exception):
 
     def text(self) -> str:
         """The lines shown to a person."""
-        head = "; ".join(part for part in (self.found, self.expected) if part)
-        lines = [f"error: {head}"]
+        lines = [f"error: {self.found}; expected {self.expected}" if self.expected else f"error: {self.found}"]
         if self.where:
             lines.append(f"where: {self.where}")
         if self.fix:
