@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limner.models.blocks.dropout import QuickDropout
+
 
 class Level(nn.Sequential):
     """Convolution, dropout, convolution; ``(N, in, H, W)`` to ``(N, out, H, W)``."""
@@ -20,7 +22,7 @@ class Level(nn.Sequential):
         super().__init__(
             nn.Conv2d(num_in, num_out, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
+            QuickDropout(dropout),
             nn.Conv2d(num_out, num_out, 3, padding=1),
             nn.ReLU(inplace=True),
         )
@@ -68,7 +70,9 @@ class PlainUNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits at the size of `x`."""
         height, width = x.shape[-2:]
-        x = F.pad(x, (0, -width % self.divisor, 0, -height % self.divisor), mode="replicate")
+        pad_y, pad_x = -height % self.divisor, -width % self.divisor
+        if pad_y or pad_x:  # padding by nothing would still copy, and lose the channels-last order
+            x = F.pad(x, (0, pad_x, 0, pad_y), mode="replicate")
         skips: list[Tensor] = []
         for level in self.encoder[:-1]:
             skips.append(level(x))
