@@ -14,6 +14,7 @@ import torch
 from limner.core.recipe import OptimizerPart
 from limner.losses import compound_loss
 from limner.models import build
+from limner.runtimes.allocator import keep_freed_memory
 from limner.runtimes.precision import use_bfloat16
 from limner.training.optimize import make_optimizer
 
@@ -21,6 +22,7 @@ BATCH, SIDE, STEPS = 8, 256, 9
 
 
 def main() -> None:
+    keep_freed_memory()
     network = build("unet", {}, channels=3, maps=1).to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(network, OptimizerPart(), pretrained=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -31,8 +31,10 @@ def open_segmenter(
     import torch
 
     from limner.runtimes import pytorch
+    from limner.runtimes.allocator import keep_freed_memory
     from limner.runtimes.precision import use_bfloat16
 
+    keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     predictor = pytorch.load(
         bundle, bfloat16=use_bfloat16(str(bundle.training.get("precision", "auto"))), device=device

@@ -180,6 +180,7 @@ def _fit(
 ) -> Progress:
     """Build the network, train it, write the bundle of the best weights."""
     from limner.api.network import make_network, make_validation, write_bundle
+    from limner.runtimes.allocator import keep_freed_memory
     from limner.runtimes.precision import use_bfloat16
     from limner.training.loader import PatchLoader
     from limner.training.loop import Run
@@ -192,6 +193,7 @@ def _fit(
             where=str(dataset.root),
             fix="add pictures, or correct splits.csv",
         )
+    keep_freed_memory()
     network, arguments, licences = make_network(recipe, dataset.label_space)
     bfloat16 = use_bfloat16(recipe.optimizer.precision)
     loader = PatchLoader(

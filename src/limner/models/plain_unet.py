@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.models.blocks.dropout import QuickDropout
+from limner.models.blocks.doubling import DoublingConv
+from limner.models.blocks.dropout import ReluDropout
 
 
 class Level(nn.Sequential):
@@ -21,8 +22,7 @@ class Level(nn.Sequential):
     def __init__(self, num_in: int, num_out: int, dropout: float) -> None:
         super().__init__(
             nn.Conv2d(num_in, num_out, 3, padding=1),
-            nn.ReLU(inplace=True),
-            QuickDropout(dropout),
+            ReluDropout(dropout),
             nn.Conv2d(num_out, num_out, 3, padding=1),
             nn.ReLU(inplace=True),
         )
@@ -55,9 +55,7 @@ class PlainUNet(nn.Module):
         self.encoder = nn.ModuleList(
             Level(i, o, p) for i, o, p in zip((channels, *widths[:-1]), widths, down, strict=True)
         )
-        self.enlarge = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 2, stride=2) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
+        self.enlarge = nn.ModuleList(DoublingConv(i, o) for i, o in zip(widths[:0:-1], widths[-2::-1], strict=True))
         self.decoder = nn.ModuleList(Level(2 * o, o, p) for o, p in zip(widths[-2::-1], up, strict=True))
         self.head = nn.Conv2d(widths[0], maps, 1)
         self.divisor = 2 ** (depth - 1)
