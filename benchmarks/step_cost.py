@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from limner.core.recipe import OptimizerPart
+from limner.core.recipe_parts import OptimizerPart
 from limner.losses import compound_loss
 from limner.models import build
 from limner.runtimes.allocator import keep_freed_memory

@@ -42,7 +42,7 @@ def limner_rate() -> float:
     import torch
     from lightning_fabric import Fabric
 
-    from limner.core.recipe import OptimizerPart
+    from limner.core.recipe_parts import OptimizerPart
     from limner.losses import compound_loss
     from limner.models import build
     from limner.runtimes.allocator import keep_freed_memory

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from limner.core.errors import DataError, RecipeError
-from limner.core.recipe import SplitPart
+from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import open_dataset
 from limner.data.groups import guess_groups
 from limner.data.layouts import Item

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limner.core.recipe import AugmentationPart
+from limner.core.recipe_parts import AugmentationPart
 from limner.training.augment import change_intensity, draw, warp
 
 STILL = AugmentationPart(

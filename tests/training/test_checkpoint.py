@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from limner.core.errors import DataError, LimnerError
-from limner.core.recipe import OptimizerPart
+from limner.core.recipe_parts import OptimizerPart
 from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
 from limner.training.optimize import make_optimizer, set_rate
 from tests.training import runs

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from limner.core.errors import RecipeError
-from limner.core.recipe import OptimizerPart
+from limner.core.recipe_parts import OptimizerPart
 from limner.training.optimize import make_optimizer, set_rate
 
 

@@ -19,7 +19,7 @@ from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
 from limner.evaluation.evaluate import Scorer
 from limner.inference.segmenter import NetworkSegmenter
-from limner.models import build
+from limner.models import PLAIN, build, config_fields
 from limner.models.encoder import load_pretrained
 from limner.runtimes.pytorch import TorchPredictor
 from limner.training.checkpoint import Progress
@@ -30,18 +30,28 @@ KEPT_PIXELS = 400_000_000  # of validation pictures in memory
 
 def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, dict[str, Any], tuple[str, ...]]:
     """The network, the arguments that build it again, and the licences of its first weights."""
-    part = recipe.model
-    config: dict[str, Any] = {}
-    if part.architecture == "unet":
-        config = {"encoder": recipe.encoder.name, "decoder_widths": list(part.decoder_widths), "dropout": part.dropout}
-    pretrained = recipe.encoder.pretrained and part.architecture == "unet"
+    config = model_arguments(recipe)
+    pretrained = recipe.encoder.pretrained and "encoder" in config and config["encoder"] != PLAIN
     channels = 3 if pretrained and recipe.data.channels == 1 else recipe.data.channels
     seed_step(recipe.seed, -1)
-    network = build(part.architecture, config, channels=channels, maps=label_space.num_maps)
+    network = build(recipe.model.architecture, config, channels=channels, maps=label_space.num_maps)
     licences: tuple[str, ...] = ()
     if pretrained:
         licences = (load_pretrained(network.encoder, recipe.encoder.name, weights=recipe.encoder.weights),)  # type: ignore[arg-type]
     return network, {"channels": channels, "maps": label_space.num_maps, **config}, licences
+
+
+def model_arguments(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of the architecture's Config that the recipe gives: encoder, decoder_widths and dropout where it has them,
+    then `model.options`, which win.
+    """
+    part = recipe.model
+    known = config_fields(part.architecture)
+    given: dict[str, Any] = {"encoder": recipe.encoder.name, "dropout": part.dropout}
+    if part.decoder_widths:
+        given["decoder_widths"] = list(part.decoder_widths)
+    chosen = {name: value for name, value in given.items() if name in known}
+    return chosen | {name: list(v) if isinstance(v, tuple) else v for name, v in part.options.items()}
 
 
 def input_contract(recipe: Recipe) -> InputContract:
@@ -50,6 +60,7 @@ def input_contract(recipe: Recipe) -> InputContract:
     return InputContract(
         channels=data.channels,
         scale=data.scale,
+        resize_hw=data.resize_hw,
         normalization=data.normalization,
         intensity_range=data.intensity_range,
         tile=inference.tile,

@@ -12,7 +12,8 @@ from limner.core.duration import parse_duration
 from limner.core.errors import OutputError
 from limner.core.files import write_text
 from limner.core.protocols import Listener, Silent
-from limner.core.recipe import Recipe, SplitPart
+from limner.core.recipe import Recipe
+from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset, open_dataset
 from limner.data.fingerprint import take_fingerprint
 from limner.data.splits import Split, make_split

@@ -23,7 +23,7 @@ class InputContract:
     Parameters
     ----------
     channels : channels of the pictures it was trained on.
-    scale : working size / native size.
+    scale, resize_hw : working size / native size, or one working size for all pictures.
     normalization, intensity_range : see `DataPart` of the recipe.
     tile, overlap, flips : see `InferencePart`.
     threshold : score above which a pixel is foreground, for two classes.
@@ -37,6 +37,7 @@ class InputContract:
     overlap: float
     flips: str
     threshold: float
+    resize_hw: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def read_bundle(path: Path) -> Bundle:
             architecture=tree["architecture"],
             arguments=tree["arguments"],
             label_space=LabelSpace.from_dict(tree["classes"]),
-            contract=InputContract(**{**contract, "intensity_range": tuple(contract["intensity_range"])}),
+            contract=InputContract(**{key: tuple(v) if isinstance(v, list) else v for key, v in contract.items()}),
             training=tree.get("training", {}),
             licences=tuple(tree.get("licences", ())),
         )

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import re
 import tomllib
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,131 +17,18 @@ from typing import Any
 
 from limner.core.choices import nearest
 from limner.core.errors import RecipeError
-
-
-@dataclass(frozen=True)
-class DataPart:
-    """How pictures become network input."""
-
-    scale: float = 1.0  # working size / native size, both sides
-    patch_hw: tuple[int, int] = (256, 256)  # training patch at working scale, multiples of 32
-    channels: int = 3  # channels of the pictures; a network with pre-trained colour input repeats a gray one
-    normalization: str = (
-        "fixed"  # fixed: (x - 127) / 128 of 8 bit; percentile: each picture's 0.5 % to 99.9 % to 0..255 first
-    )
-    intensity_range: tuple[float, float] = (0.0, 255.0)  # native values that become 0 and 255 under "fixed"
-
-
-@dataclass(frozen=True)
-class SplitPart:
-    """Who trains, who chooses, who judges."""
-
-    rule: str = "automatic"  # automatic, or "given" when the data bring their split
-    val_share: float = 0.12  # of the groups or pictures that may train
-    test_share: float = 0.2  # of all, only for an automatic split
-    group_by: str = ""  # a regular expression on the stem that finds the group; "" = seen in names and folders; "none"
-
-
-@dataclass(frozen=True)
-class EncoderPart:
-    """The half of the network that looks."""
-
-    name: str = "tf_efficientnet_lite0"  # any timm encoder
-    pretrained: bool = True
-    weights: str = ""  # a local weights file (safetensors); "" = the weights that belong to the name
-
-
-@dataclass(frozen=True)
-class ModelPart:
-    """The half of the network that draws."""
-
-    architecture: str = "unet"
-    decoder_widths: tuple[int, ...] = (
-        128,
-        64,
-        48,
-        32,
-        16,
-    )  # coarse to fine; one fewer than the encoder's halvings + 1 ends at half size
-    dropout: float = 0.0
-
-
-@dataclass(frozen=True)
-class LossPart:
-    """What training makes small: the weighted sum of the two."""
-
-    cross_entropy: float = 1.0
-    dice: float = 1.0
-    dice_pooling: str = "picture"  # batch: one Dice for all patches of a step; picture: one for each
-    class_weights: tuple[float, ...] = ()  # per class id for the cross-entropy; empty = all 1
-
-
-@dataclass(frozen=True)
-class SamplingPart:
-    """Which patches are shown."""
-
-    batch: int = 8
-    patches_per_image: int = 1  # in one epoch
-    foreground_share: float = 0.5  # of the patches are centred near a foreground pixel, classes taken in turn
-
-
-@dataclass(frozen=True)
-class AugmentationPart:
-    """How patches are varied; geometry is one warp of image and labels alike."""
-
-    flip_x: bool = True
-    flip_y: bool = True
-    rotation_degrees: float = 180.0  # largest angle to either side
-    scale_min: float = 0.7
-    scale_max: float = 1.4
-    exact_share: float = (
-        0.4  # of patches are neither zoomed nor turned but by right angles: no resampling, as in prediction
-    )
-    brightness: float = 0.2  # largest shift, in units of the full range
-    contrast: float = 0.3  # largest relative change
-    gamma: float = 0.3  # largest |log gamma|
-    color: float = 0.0  # largest relative change of one channel
-    noise: float = 0.03  # largest standard deviation, in units of the full range
-    blur: float = 0.0  # share of patches that are blurred
-    invert: bool = False  # sometimes bright becomes dark
-
-
-@dataclass(frozen=True)
-class OptimizerPart:
-    """How weights are changed."""
-
-    name: str = "adamw"
-    learning_rate: float = 1e-3
-    encoder_rate: float = 0.3  # learning rate of the encoder relative to the rest
-    weight_decay: float = 0.01
-    clip_norm: float = 5.0
-    ema: float = 0.0  # decay of the averaged weights per step; 0 = none
-    precision: str = "auto"  # auto, float32 or bfloat16
-
-
-@dataclass(frozen=True)
-class SchedulePart:
-    """How long."""
-
-    budget: str = "10m"  # a duration, or "none"
-    epochs: int = 0  # 0 = as many as the budget holds
-    steps: int = 0  # 0 = from budget or epochs; written into a run when the budget was measured
-    revisions: tuple[
-        tuple[int, int], ...
-    ] = ()  # (step, new total): where a run had to shorten or lengthen its schedule
-    warmup_steps: int = 30
-    validations: int = 8  # how many, evenly over the schedule; fewer in a run when they would take too long
-    patience: int = 0  # stop after so many validations without a better one; 0 = never
-
-
-@dataclass(frozen=True)
-class InferencePart:
-    """How pictures are predicted."""
-
-    tile: int = 0  # side of a tile in input pixels; 0 = whole picture where it fits
-    overlap: float = 0.25  # of a tile's side
-    threshold: float = 0.5
-    flips: str = ""  # average over copies mirrored along x, y or both ("xy"); "" = none
+from limner.core.recipe_parts import (
+    AugmentationPart,
+    DataPart,
+    EncoderPart,
+    InferencePart,
+    LossPart,
+    ModelPart,
+    OptimizerPart,
+    SamplingPart,
+    SchedulePart,
+    SplitPart,
+)
 
 
 @dataclass(frozen=True)
@@ -296,7 +182,9 @@ def _replace(recipe: Recipe, key: str, value: Any, *, where: str = "") -> Recipe
 
 
 WORDS = {
-    "data.normalization": ("fixed", "percentile"),
+    "augmentation.device": ("auto", "cpu", "cuda"),
+    "schedule.curve": ("cosine", "constant", "poly", "one_cycle", "plateau"),
+    "data.normalization": ("fixed", "unit", "percentile"),
     "split.rule": ("automatic", "given"),
     "loss.dice_pooling": ("batch", "picture"),
     "optimizer.precision": ("auto", "float32", "bfloat16"),
@@ -309,6 +197,20 @@ SHARES = (
     "inference.threshold",
     "inference.overlap",
     "optimizer.ema",
+    "optimizer.momentum",
+    "loss.label_smoothing",
+    "loss.tversky_alpha",
+    "loss.deep_supervision",
+    "schedule.floor",
+    "schedule.plateau_factor",
+    "augmentation.elastic",
+    "augmentation.grid",
+    "augmentation.blur",
+    "augmentation.jpeg",
+    "augmentation.low_resolution",
+    "augmentation.mosaic",
+    "augmentation.cutmix",
+    "augmentation.exact_share",
 )
 
 
@@ -327,7 +229,11 @@ def _check_range(value: Any, key: str, where: str) -> None:
 
 def _convert(value: Any, kind: Any, key: str, where: str) -> Any:
     def refuse() -> RecipeError:
-        name = str(kind).replace("typing.", "") if isinstance(kind, types.GenericAlias) else kind.__name__
+        name = (
+            kind.__name__
+            if isinstance(kind, type) and not typing.get_origin(kind)
+            else str(kind).replace("typing.", "").replace("collections.abc.", "")
+        )
         return RecipeError(
             f"{key} = {value!r}", expected=f"a value of kind {name}", where=where or key, fix=f"correct {key}"
         )
@@ -340,6 +246,8 @@ def _convert(value: Any, kind: Any, key: str, where: str) -> Any:
         return value
     if kind is str and isinstance(value, str):
         return value
+    if typing.get_origin(kind) is Mapping and isinstance(value, Mapping):
+        return {str(name): tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()}
     if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
         inner = typing.get_args(kind)
         inner = (inner[0],) * len(value) if inner[-1] is Ellipsis else inner
@@ -353,6 +261,8 @@ def _toml(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(entry) for entry in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {_toml(entry)}" for name, entry in value.items()) + "}"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)

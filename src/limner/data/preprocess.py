@@ -1,6 +1,6 @@
 """From a picture of any depth and channel count to what a network sees; the same code trains and predicts.
 
-Intensities are brought to 0..255, the picture to working scale, then ``(x - 127) / 128``.
+Intensities are brought to 0..255, the picture to working scale, then ``(x - 127) / 128``, or ``x / 255`` under "unit".
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[fl
     Parameters
     ----------
     image : ``(H, W, C)``.
-    normalization : ``fixed`` maps `intensity_range` to 0..255; ``percentile`` maps this picture's 0.5 % and 99.9 %
+    normalization : ``fixed`` and ``unit`` map `intensity_range` to 0..255; ``percentile`` maps this picture's 0.5 % and 99.9 %
         percentiles over all channels. Values outside are clipped. A constant picture becomes 0.
     """
-    if normalization == "fixed" and image.dtype == np.uint8 and intensity_range == FULL_RANGE:
+    if normalization != "percentile" and image.dtype == np.uint8 and intensity_range == FULL_RANGE:
         return image
     low, high = intensity_range
     if normalization == "percentile":
@@ -63,8 +63,10 @@ def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[fl
     return np.asarray(np.clip((image.astype(np.float32) - low) * (255.0 / span), 0.0, 255.0))
 
 
-def working_size(size_hw: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Height and width at working scale, at least 1."""
+def working_size(size_hw: tuple[int, int], scale: float, resize_hw: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """Height and width at working scale, at least 1; `resize_hw` where that is given."""
+    if any(resize_hw):
+        return resize_hw
     return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
 
 
@@ -96,15 +98,19 @@ def prepare(
     scale: float,
     normalization: str,
     intensity_range: tuple[float, float],
+    resize_hw: tuple[int, int] = (0, 0),
     where: str = "",
 ) -> Working:
     """The whole way to working scale: channels, intensities, size; ``(h, w, channels)`` in 0..255."""
     matched = match_channels(image, channels, where=where)
     ranged = to_byte_range(matched, normalization=normalization, intensity_range=intensity_range)
-    return resize_image(ranged, working_size(image.shape[:2], scale))
+    return resize_image(ranged, working_size(image.shape[:2], scale, resize_hw))
 
 
-def to_network(working: Working) -> npt.NDArray[np.float32]:
-    """``(h, w, C)`` in 0..255 to ``(C, h, w)`` float32 in about -1..1."""
-    scaled = (working.astype(np.float32) - 127.0) * np.float32(1 / 128)
+def to_network(working: Working, *, normalization: str = "fixed") -> npt.NDArray[np.float32]:
+    """``(h, w, C)`` in 0..255 to ``(C, h, w)`` float32 in about -1..1, or in 0..1 under "unit"."""
+    if normalization == "unit":
+        scaled = working.astype(np.float32) * np.float32(1 / 255)
+    else:
+        scaled = (working.astype(np.float32) - 127.0) * np.float32(1 / 128)
     return np.ascontiguousarray(scaled.transpose(2, 0, 1))

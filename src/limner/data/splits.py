@@ -15,7 +15,7 @@ import numpy as np
 
 from limner.core.errors import DataError, RecipeError
 from limner.core.files import write_text
-from limner.core.recipe import SplitPart
+from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset
 from limner.data.groups import groups_by, guess_groups
 from limner.data.layouts import Item, read_rows, split_name

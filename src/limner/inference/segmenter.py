@@ -60,18 +60,21 @@ class NetworkSegmenter:
             scale=contract.scale,
             normalization=contract.normalization,
             intensity_range=contract.intensity_range,
+            resize_hw=contract.resize_hw,
             where=where,
         )
         height, width = working.shape[:2]
         tile = max(32, round(contract.tile * contract.scale)) if contract.tile else 0
-        if not tile and height * width > WHOLE_PIXELS:
+        if any(contract.resize_hw):
+            tile = 0  # one size for all: it is predicted as it was trained
+        elif not tile and height * width > WHOLE_PIXELS:
             tile = DEFAULT_TILE
         if not tile or (height <= tile and width <= tile):
-            return self._scores(to_network(working))
+            return self._scores(to_network(working, normalization=contract.normalization))
         total = np.zeros((self.label_space.num_maps, height, width), np.float32)
         weights = np.zeros((height, width), np.float32)
         for window in tiles((height, width), tile, overlap=contract.overlap):
-            part = self._scores(to_network(working[window]))
+            part = self._scores(to_network(working[window], normalization=contract.normalization))
             weight = blend_weight((part.shape[1], part.shape[2]))
             total[:, window[0], window[1]] += part * weight
             weights[window] += weight

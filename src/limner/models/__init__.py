@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from torch import nn
@@ -12,6 +13,20 @@ from limner.models.plain_unet import PlainUNet
 from limner.models.unet import UNet
 
 ARCHITECTURES: dict[str, type[UNet] | type[PlainUNet]] = {"unet": UNet, "plain_unet": PlainUNet}
+
+
+PLAIN = "plain"  # an encoder that is described by the architecture's own arguments, without pre-trained weights
+
+
+def config_fields(architecture: str) -> frozenset[str]:
+    """Names of the arguments of an architecture's Config.
+
+    Raises
+    ------
+    RecipeError : unknown architecture.
+    """
+    config: Any = choose(ARCHITECTURES, architecture, kind="architecture").Config
+    return frozenset(field.name for field in dataclasses.fields(config))
 
 
 def build(architecture: str, arguments: dict[str, Any], *, channels: int, maps: int) -> nn.Module:

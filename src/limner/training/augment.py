@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from limner.core.recipe import AugmentationPart
+from limner.core.recipe_parts import AugmentationPart
 
 Array = npt.NDArray[Any]
 

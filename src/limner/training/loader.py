@@ -114,7 +114,7 @@ class PatchLoader:
             rng, part, center_xy=center, size_hw=(height, width), patch_hw=patch_hw, channels=self.channels
         )
         image, labels = warp(variation, picture.image, picture.labels, patch_hw)
-        return to_network(change_intensity(variation, image)), labels
+        return to_network(change_intensity(variation, image), normalization=self.recipe.data.normalization), labels
 
     def _load(self, dataset: Dataset, index: int) -> Cached:
         sample = dataset.load(dataset.items[index])
@@ -125,13 +125,14 @@ class PatchLoader:
             scale=data.scale,
             normalization=data.normalization,
             intensity_range=data.intensity_range,
+            resize_hw=data.resize_hw,
             where=sample.name,
         )
         assert sample.labels is not None
         labels = sample.labels.astype(self.dtype)
         if sample.valid is not None:
             labels = np.where(sample.valid, labels, self.ignore).astype(self.dtype)
-        labels = np.ascontiguousarray(resize_labels(labels, working_size(sample.size_hw, data.scale)))
+        labels = np.ascontiguousarray(resize_labels(labels, working_size(sample.size_hw, data.scale, data.resize_hw)))
         rng = np.random.default_rng([self.recipe.seed, index])
         points: dict[int, npt.NDArray[np.int32]] = {}
         for class_id in np.unique(labels):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from limner.core.choices import choose
-from limner.core.recipe import OptimizerPart
+from limner.core.recipe_parts import OptimizerPart
 
 OPTIMIZERS = {"adamw": partial(torch.optim.AdamW, fused=True)}  # one kernel per group instead of a dozen per weight
 
