@@ -33,8 +33,14 @@ contracts: install ## which room may import which
 tests: install ## unit, property, contract and journey tests
 	$(BIN)/python -m pytest
 
-bench: install ## measurements, not tests
-	$(BIN)/python benchmarks/train_step.py
+DATA ?= ../shared/data
+bench: install ## measure speed and accuracy (DATA=folder of data sets; hours) and write docs/benchmarks.md
+	$(BIN)/python -m pip install --disable-pip-version-check -q tensorflow
+	mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json
+	$(BIN)/python -m benchmarks.profile_step --json benchmarks/results/profile.json
+	$(BIN)/python -m benchmarks.accuracy $(DATA)
+	$(BIN)/python -m benchmarks.page
 
 clean:          ## remove what the commands made
 	rm -rf $(VENV) limner-demo runs build dist

@@ -11,15 +11,18 @@ import time
 import torch
 from torch import nn
 
-SHAPES = [
-    (32, 3, 1, 128),
-    (96, 3, 2, 128),
-    (144, 5, 2, 64),
-    (240, 5, 1, 32),
-    (240, 3, 2, 32),
-    (672, 5, 1, 16),
-    (672, 5, 2, 16),
-    (1152, 5, 1, 8),
+SHAPES = [  # channels, kernel, stride, side, dilation
+    (32, 3, 1, 128, 1),
+    (96, 3, 2, 128, 1),
+    (144, 5, 2, 64, 1),
+    (240, 5, 1, 32, 1),
+    (240, 3, 2, 32, 1),
+    (672, 5, 1, 16, 1),
+    (672, 5, 2, 16, 1),
+    (1152, 5, 1, 8, 1),
+    (304, 3, 1, 64, 2),
+    (304, 3, 1, 64, 6),
+    (304, 3, 1, 64, 12),
 ]
 
 
@@ -34,13 +37,13 @@ def milliseconds(call, repeats: int = 7) -> float:
 
 
 def main() -> None:
-    print("channels kernel stride side | float32 step ms | bfloat16 step ms | ratio")
-    for channels, kernel, stride, side in SHAPES:
+    print("channels kernel stride side dilation | float32 step ms | bfloat16 step ms | ratio")
+    for channels, kernel, stride, side, dilation in SHAPES:
         found = []
         for dtype in (torch.float32, torch.bfloat16):
-            layer = nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False).to(
-                dtype, memory_format=torch.channels_last
-            )
+            layer = nn.Conv2d(
+                channels, channels, kernel, stride, dilation * (kernel // 2), dilation, groups=channels, bias=False
+            ).to(dtype, memory_format=torch.channels_last)
             x = (
                 torch.randn(8, channels, side, side, dtype=dtype)
                 .contiguous(memory_format=torch.channels_last)

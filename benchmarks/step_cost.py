@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from limner.core.recipe_parts import OptimizerPart
+from limner.core.recipe_parts import LossPart, OptimizerPart
 from limner.losses import compound_loss
 from limner.models import build
 from limner.runtimes.allocator import keep_freed_memory
@@ -33,7 +33,7 @@ def main() -> None:
         start = time.perf_counter()
         with torch.autocast("cpu", torch.bfloat16, enabled=use_bfloat16("auto")):
             logits = network(x)
-        loss = compound_loss(logits, y, torch.ones_like(y, dtype=torch.bool), cross_entropy=1.0, dice=1.0)
+        loss = compound_loss(logits, y, torch.ones_like(y, dtype=torch.bool), LossPart())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

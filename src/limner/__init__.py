@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from limner.api.convert import convert
     from limner.api.demo import demo
     from limner.api.evaluate import evaluate
+    from limner.api.import_keras import import_keras
     from limner.api.info import info
+    from limner.api.models import models
     from limner.api.plan import plan
     from limner.api.predict import predict
     from limner.api.train import train
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_VERBS = ("check", "convert", "demo", "evaluate", "info", "plan", "predict", "train")
+_VERBS = ("check", "convert", "demo", "evaluate", "import_keras", "info", "models", "plan", "predict", "train")
 _NOUNS = {
     "Bundle": "bundle",
     "LabelSpace": "labels",
@@ -49,7 +51,9 @@ __all__ = [
     "convert",
     "demo",
     "evaluate",
+    "import_keras",
     "info",
+    "models",
     "plan",
     "predict",
     "train",

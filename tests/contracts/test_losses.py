@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from limner.losses import LOSSES, compound_loss
+from limner.losses import LOSSES
 
 each = pytest.mark.parametrize("name", LOSSES)
 maps_of = pytest.mark.parametrize("maps", [1, 3])
+
+# losses that need not pull at every valid pixel, and why; which pixels those are is tested with the loss itself
+FLAT = {
+    "lovasz": "a background pixel that is less wrong than all object pixels changes no IoU; hinge errors of 0 are flat",
+}
+# losses that are not smooth, and why; finite differences are taken away from the kinks
+KINKED = {"lovasz": "piecewise linear: the weights of the errors change with their order"}
 
 
 def case(maps, seed=0, size=(2, 5, 7)):
@@ -19,9 +26,23 @@ def case(maps, seed=0, size=(2, 5, 7)):
 
 
 def perfect(target, maps, sure=12.0):
-    if maps == 1:
-        return (target > 0).float().mul(2 * sure).sub(sure).unsqueeze(1)
-    return torch.nn.functional.one_hot(target, maps).movedim(-1, 1).float() * sure
+    """`sure` for the true class and -`sure` for every other one: right under softmax and under one sigmoid per map."""
+    truth = (target > 0).unsqueeze(1) if maps == 1 else torch.nn.functional.one_hot(target, maps).movedim(-1, 1)
+    return truth.float().mul(2 * sure).sub(sure)
+
+
+def far_from_kinks(maps, size):
+    """A case in which no two errors of a class are close enough to change places, and no hinge is near its corner."""
+    for seed in range(1000):
+        logits, target, valid = case(maps, seed, size)
+        logits = logits / 2
+        truth = perfect(target, maps, sure=1.0)
+        errors = 1 - logits * truth if maps == 1 else (truth.clamp_min(0) - logits.softmax(1)).abs()[:, 1:]
+        known = errors.movedim(1, -1)[valid].T
+        gaps = known.sort().values.diff().abs()
+        if gaps.min() > (0.02 if maps == 1 else 0.006) and known.abs().min() > 0.02:
+            return logits, target, valid
+    raise AssertionError("no case found")
 
 
 @each
@@ -41,7 +62,8 @@ def test_unknown_pixels_count_for_nothing(name, maps):
     value = LOSSES[name](logits, target, valid)
     value.backward()
     gradient = logits.grad.abs().sum(1)
-    assert not gradient[~valid].any() and (gradient[valid] > 0).all()
+    assert not gradient[~valid].any() and (gradient[valid] > 0).any()
+    assert (gradient[valid] > 0).all() or name in FLAT
     other = torch.where(valid.unsqueeze(1), logits.detach(), torch.full_like(logits, 50.0))
     others = torch.where(valid, target, 1 - target.clamp_max(1))
     assert torch.equal(LOSSES[name](other, others, valid), value.detach())
@@ -90,8 +112,8 @@ def test_the_order_of_pictures_and_pixels_does_not_matter(name, maps):
 @each
 @maps_of
 def test_gradients_are_those_of_finite_differences(name, maps):
-    logits, target, valid = case(maps, size=(1, 3, 4))
-    inputs = logits.div(2).requires_grad_()
+    logits, target, valid = far_from_kinks(maps, (1, 3, 4)) if name in KINKED else case(maps, size=(1, 3, 4))
+    inputs = (logits if name in KINKED else logits.div(2)).requires_grad_()
     with pytest.warns(UserWarning, match="double precision"):
         assert torch.autograd.gradcheck(
             lambda x: LOSSES[name](x, target, valid), (inputs,), eps=1e-2, atol=2e-3, rtol=2e-2
@@ -110,11 +132,12 @@ def test_half_precision_logits_are_summed_in_full(name, maps, dtype):
     assert torch.isfinite(extreme)
 
 
-@maps_of
-def test_the_sum_is_weighted_and_parts_can_be_left_out(maps):
-    logits, target, valid = case(maps)
-    ce, dice = LOSSES["cross_entropy"](logits, target, valid), LOSSES["dice"](logits, target, valid)
-    both = compound_loss(logits, target, valid, cross_entropy=2.0, dice=0.5)
-    assert both.item() == pytest.approx(2 * ce.item() + 0.5 * dice.item(), rel=1e-6)
-    assert compound_loss(logits, target, valid, cross_entropy=0, dice=1).item() == pytest.approx(dice.item())
-    assert compound_loss(logits, target, valid, cross_entropy=0, dice=0).item() == 0
+def test_exceptions_are_losses_and_have_reasons():
+    assert set(FLAT) | set(KINKED) <= set(LOSSES) and all({**FLAT, **KINKED}.values())
+
+
+@each
+def test_says_where_it_comes_from_and_what_it_does_without_an_object(name):
+    text = LOSSES[name].__doc__
+    assert "References" in text and "valid" in text
+    assert "no foreground" in text or "absent class" in text

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(SOURCE.rglob("*.py"))
 HEAVY = ["torch", "torchvision", "timm", "cv2", "matplotlib", "PIL", "numpy", "tifffile", "lightning_fabric", "jinja2"]
 VERBS = [name for name in limner.__all__ if name.islower() and not name.startswith("_")]
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {name.replace("-", "_"): command for name, command in typer.main.get_command(app).commands.items()}
 COMMAND_LINE_ONLY = {"as_json", "debug"}
 INTERFACE_ONLY = {"listener"}
 
@@ -130,3 +130,23 @@ def test_python_in_the_readme_names_things_that_exist(block):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VERBS:
             accepted = inspect.signature(getattr(limner, node.func.attr)).parameters
             assert {keyword.arg for keyword in node.keywords} <= set(accepted)
+
+
+def test_every_key_of_the_recipe_is_documented_with_its_default():
+    """The tables of the reference and the schema hold the same keys in the same order, with the same defaults."""
+    section, listed = "", {}
+    for line in (ROOT / "docs" / "reference" / "recipe.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            section = line.strip("# []")
+        elif match := re.match(r"\| `(\w+)` \| `(.*?)` \|", line):
+            listed[match[1] if section.startswith("Top") else f"{section}.{match[1]}"] = match[2]
+    recipe = limner.Recipe()
+    assert list(listed) == [key for key, _ in recipe.items()]
+    written, section = {}, ""
+    for line in recipe.to_toml().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        elif " = " in line:
+            name, _, value = line.partition(" = ")
+            written[section + name] = value
+    assert listed == written

@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 from limner.core.errors import MachineError, RecipeError
 from limner.models import build, encoder
 from limner.models.blocks.conv import ConvNormAct, Float32Depthwise
-from limner.models.encoder import Encoder, adapt_input, load_pretrained
+from limner.models.encoder import Encoder, load_pretrained
+from limner.models.weight_names import adapt_input
 
 TINY = "test_efficientnet"
 
@@ -125,9 +126,75 @@ def test_names_that_are_no_encoders():
     with pytest.raises(RecipeError, match="unknown encoder 'resnet3'") as caught:
         Encoder("resnet3", channels=3)
     assert "resnet" in caught.value.fix
-    for widths in ([], [8] * 6):
-        with pytest.raises(RecipeError, match="decoder_widths"):
-            build("unet", {"encoder": TINY, "decoder_widths": widths}, channels=3, maps=1)
+    with pytest.raises(RecipeError, match="decoder_widths"):
+        build("unet", {"encoder": TINY, "decoder_widths": [8] * 6}, channels=3, maps=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("test_vit", "strides 16"),
+        ("maxvit_tiny_tf_224", "one size only"),
+        ("inception_v4", "64 x 96 is refused"),
+        ("inception_resnet_v2", "64 x 96"),
+    ],
+)
+def test_encoders_that_no_decoder_can_use_say_why(name, why):
+    with pytest.raises(RecipeError, match=why) as caught:
+        Encoder(name, channels=3)
+    assert "resnet34" in caught.value.fix and caught.value.where == "encoder.name"
+
+
+FAMILIES = {
+    "test_convnext": (4, 8, 16, 32),
+    "swin_s3_tiny_224": (4, 8, 16, 32),
+    "vgg11_bn": (1, 2, 4, 8, 16, 32),
+    "pvt_v2_b0": (4, 8, 16, 32),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_published_weights_fit_families_that_timm_renames(tmp_path, name):
+    torch.manual_seed(5)
+    whole = timm.create_model(name, pretrained=False).eval()
+    save_file({key: value.contiguous() for key, value in whole.state_dict().items()}, tmp_path / "w.safetensors")
+    own = Encoder(name, channels=3)
+    load_pretrained(own, name, weights=str(tmp_path / "w.safetensors"))
+    assert own.strides == FAMILIES[name]
+    x = torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        theirs = whole.forward_intermediates(x, intermediates_only=True)
+    by_shape = {tuple(y.shape): y for y in theirs}
+    ours = features(own, x)
+    assert all(torch.allclose(y, by_shape[tuple(y.shape)], atol=1e-4) for y in ours)
+
+
+def test_channel_last_families_take_any_size():
+    encoder = Encoder("swin_s3_tiny_224", channels=2)
+    shapes = [tuple(y.shape) for y in features(encoder, torch.rand(1, 2, 64, 96))]
+    assert shapes == [(1, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, encoder.strides, strict=True)]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_first_layers_of_renamed_families_are_adapted(tmp_path, channels):
+    whole = timm.create_model("test_convnext", pretrained=False)
+    save_file(whole.state_dict(), tmp_path / "w.safetensors")
+    own = Encoder("test_convnext", channels=channels)
+    load_pretrained(own, "test_convnext", weights=str(tmp_path / "w.safetensors"))
+    assert torch.equal(own.backbone.state_dict()["stem_0.weight"], adapt_input(whole.stem[0].weight, channels))
+
+
+def test_output_stride_is_kept_by_encoders_that_cannot_change_it():
+    assert Encoder("resnet18", channels=3, output_stride=16).strides == (2, 4, 8, 16, 16)
+    assert Encoder(TINY, channels=3, output_stride=8).strides == (2, 4, 8, 8, 8)
+    assert Encoder("dla34", channels=3, output_stride=16).strides == (2, 4, 8, 16, 32)
+    with pytest.raises(RecipeError, match="output_stride"):
+        Encoder(TINY, channels=3, output_stride=12)
+
+
+def test_the_level_nearest_to_a_stride():
+    encoder = Encoder("resnet18", channels=3, output_stride=16)
+    assert [encoder.level_at(stride) for stride in (1, 2, 4, 6, 16)] == [0, 0, 1, 1, 4]
 
 
 def test_slow_depthwise_convolutions_stay_in_float32():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from limner.core.errors import RecipeError
 from limner.core.labels import LabelSpace
 from limner.core.recipe import Recipe
+from limner.core.sides import check_flips
 from limner.data.fingerprint import ClassFacts, Fingerprint
 from limner.planning.memory import Machine
 from limner.planning.planner import make_plan
@@ -97,11 +98,36 @@ def test_small_pictures_are_taken_whole():
     assert "whole picture" in recipe.reasons["data.patch_hw"]
 
 
-def test_names_that_tell_sides_apart_switch_the_mirror_off():
-    for names in (("background", "left lung", "right_lung"), ("background", "Lunge-links", "x")):
-        recipe = planned(names=names, classes=(CELL, CELL))
-        assert not recipe.augmentation.flip_x and "mirrored picture" in recipe.reasons["augmentation.flip_x"]
-    assert planned(names=("background", "bright", "cleft")).augmentation.flip_x  # parts of words are no sides
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("background", "left lung", "right_lung"),
+        ("background", "Lunge-links", "Lunge-rechts"),
+        ("background", "L_eye", "x"),
+    ],
+)
+def test_names_that_tell_sides_apart_switch_every_mirror_off(names):
+    recipe = planned(names=names, classes=(CELL, CELL))
+    part = recipe.augmentation
+    assert not part.flip_x and not part.flip_y  # upside down is a mirror and half a turn
+    for key in ("augmentation.flip_x", "augmentation.flip_y"):
+        assert "mirrored picture" in recipe.reasons[key] and repr(names[1]) in recipe.reasons[key]
+    assert recipe.inference.flips == "" and part.rotation_degrees == 15.0
+    assert "left and right" in recipe.reasons["augmentation.rotation_degrees"]
+    check_flips(recipe, LabelSpace(names))
+
+
+def test_parts_of_words_are_no_sides():
+    recipe = planned(names=("background", "bright", "cleft"), classes=(CELL, CELL), median_hw=(300, 400))
+    assert recipe.augmentation.flip_x and recipe.augmentation.flip_y and recipe.inference.flips == "xy"
+
+
+def test_a_mirror_asked_for_against_the_names_is_refused():
+    names = ("background", "left lung", "right lung")
+    recipe = planned(names=names, classes=(CELL, CELL), median_hw=(300, 400), overrides={"augmentation.flip_y": True})
+    assert recipe.augmentation.flip_y
+    with pytest.raises(RecipeError, match=r"augmentation\.flip_y and inference\.flips would mirror"):
+        check_flips(recipe, LabelSpace(names))
 
 
 def test_pictures_with_a_right_way_up_are_not_turned():
@@ -152,7 +178,7 @@ def test_no_objects_at_all_can_be_planned():
 
 
 def test_what_a_person_fixes_stays_and_later_rules_see_it():
-    recipe = planned(overrides={"data.scale": 0.25, "augmentation.flip_y": False, "model.architecture": "plain_unet"})
+    recipe = planned(overrides={"data.scale": 0.25, "augmentation.flip_y": False, "model.architecture": "fpn"})
     assert recipe.data.scale == 0.25 and recipe.data.patch_hw == (128, 192)  # 125 x 175 in multiples of 32
     assert recipe.augmentation.rotation_degrees == 15
     assert {recipe.reasons[key] for key in ("data.scale", "augmentation.flip_y", "model.architecture")} == {

@@ -7,13 +7,13 @@ import torch
 from limner.core.protocols import Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import open_dataset
-from limner.models.plain_unet import PlainUNet
+from limner.models.unet import UNet
 from limner.training.loader import PatchLoader
 from limner.training.loop import Run, Validation
 from tests.make_data import make_folder
 
 SETTINGS = {
-    "seed": 5, "model.architecture": "plain_unet", "encoder.pretrained": False, "data.patch_hw": (32, 32),
+    "seed": 5, "model.architecture": "unet", "encoder.pretrained": False, "data.patch_hw": (32, 32),
     "sampling.batch": 2, "schedule.budget": "none", "schedule.epochs": 0, "schedule.steps": 10,
     "schedule.validations": 4, "schedule.warmup_steps": 2, "optimizer.ema": 0.8, "optimizer.precision": "float32",
 }  # fmt: skip
@@ -33,7 +33,11 @@ def data(folder, **arguments):
 
 def network(seed=5, dropout=0.2):
     torch.manual_seed(seed)
-    return PlainUNet.Config(widths=(4, 6), dropout=(dropout,) * 3).build(channels=3, maps=1)
+    config = UNet.Config(
+        encoder="plain", encoder_widths=(4, 6), decoder_widths=(4,), upsampling="transposed", norm="none",
+        level_dropout=(dropout,) * 3, initializer="he_uniform", head_kernel=1,
+    )  # fmt: skip
+    return config.build(channels=3, maps=1)
 
 
 def loader(folder, recipe, channels=3):
@@ -67,7 +71,9 @@ class Notes(Silent):
         self.messages.append(text)
 
 
-def make_run(folder, recipe, *, validate=scored_by_weights, stop_after=None, model=None, batches=None, listener=None):
+def make_run(
+    folder, recipe, *, validate=scored_by_weights, stop_after=None, model=None, batches=None, listener=None, **options
+):
     """A run in `folder`; it is interrupted before step `stop_after` of this call."""
     asked, log = [], []
 
@@ -78,7 +84,7 @@ def make_run(folder, recipe, *, validate=scored_by_weights, stop_after=None, mod
     run = Run(
         model=model or network(), loader=batches or loader(folder, recipe), recipe=recipe, checkpoints=folder / "checkpoints",
         validate=validate, log=log.append, changed=lambda progress: None, listener=listener or Silent(), bfloat16=False,
-        interrupted=interrupted,
+        interrupted=interrupted, **options,
     )  # fmt: skip
     return run, log
 

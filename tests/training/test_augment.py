@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limner.core.recipe_parts import AugmentationPart
-from limner.training.augment import change_intensity, draw, warp
+from limner.training.augment import draw, warp
+from limner.training.intensity import change_intensity
 
 STILL = AugmentationPart(
     flip_x=False, flip_y=False, rotation_degrees=0, scale_min=1, scale_max=1, brightness=0, contrast=0, gamma=0, noise=0
@@ -30,6 +31,46 @@ def drawn(part, *, seed=0, size_hw=(48, 64), patch_hw=(48, 64), center_xy=None, 
     return draw(
         np.random.default_rng(seed), part, center_xy=center, size_hw=size_hw, patch_hw=patch_hw, channels=channels
     )
+
+
+NEW = {"perspective": 0.1, "elastic": 0.5, "grid": 0.5, "jpeg": 0.5, "low_resolution": 0.5}
+
+
+def test_a_seed_means_what_it_always_meant():
+    """Numbers recorded when perspective, elastic, grid, jpeg and low resolution did not exist yet."""
+    old = AugmentationPart(color=0.2, blur=0.6, noise=0.05, invert=True)
+    for part in (old, dataclasses.replace(old, **NEW)):
+        found = drawn(part, seed=5, center_xy=(20.0, 30.0), patch_hw=(32, 40))
+        matrix = [[0.4354682, 1.14285062, -22.70572312], [-1.14285062, 0.4354682, 24.93927515]]
+        assert np.allclose(found.matrix, matrix, atol=1e-7)
+        gains = (1.1996704460260286, 1.060947644635195, 0.8938040806679296)
+        assert np.allclose((found.gain, found.offset, found.gamma), (0.945083923252, -46.381930222, 0.76281070345))
+        assert np.allclose(found.channel_gain, gains) and found.seed == 1713023724
+        assert (found.noise, found.blur, found.invert) == (0.0, 0.0, False)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_new_variation_does_not_move_the_old_ones(seed):
+    alone, together = drawn(AugmentationPart(), seed=seed), drawn(AugmentationPart(**NEW), seed=seed)
+    for name in ("gain", "offset", "gamma", "channel_gain", "noise", "blur", "invert", "seed"):
+        assert getattr(alone, name) == getattr(together, name)
+    assert np.array_equal(alone.matrix, together.matrix)
+    assert (alone.deformation, alone.shrink, alone.jpeg) == (None, 1.0, 0)
+
+
+def test_shares_are_of_all_patches_and_exact_ones_stay_exact():
+    part = AugmentationPart(exact_share=0.4, elastic=0.3, grid=0.6, jpeg=0.25, low_resolution=0.15, perspective=0.1)
+    found = [drawn(part, seed=seed) for seed in range(2000)]
+    exact = [v for v in found if np.array_equal(v.matrix, v.matrix.round())]
+    assert 0.36 < len(exact) / 2000 < 0.44 and all(v.deformation is None for v in exact)
+    bent = [v.deformation for v in found if v.deformation is not None]
+    assert len(bent) == 2000 - len(exact) and all(each.perspective is not None for each in bent)
+    assert 0.26 < np.mean([v.deformation is not None and v.deformation.elastic is not None for v in found]) < 0.34
+    assert all(each.grid is not None for each in bent)  # 0.6 of all are all that are not exact
+    assert 0.21 < np.mean([v.jpeg > 0 for v in found]) < 0.29
+    assert 0.11 < np.mean([v.shrink > 1 for v in found]) < 0.19
+    assert {30, 90} <= {v.jpeg for v in found} <= {0, *range(30, 91)}
+    assert all(v.shrink == 1 or 2 <= v.shrink <= 5 for v in found)
 
 
 @settings(max_examples=40)

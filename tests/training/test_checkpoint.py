@@ -37,6 +37,9 @@ PROGRESS = Progress(
     best={"step": 2, "value": 0.1},
     peak={"value": 0.3, "pictures": [0.2, 0.4]},
     since_best=1,
+    falls=2,
+    since_fall=3,
+    top=[{"step": 2, "value": 0.25}],
     history=[{"step": 2, "val_dice": float("nan")}],
     stopped="patience",
 )
@@ -51,6 +54,7 @@ def test_round_trip_is_exact(tmp_path):
     assert progress.plan == PROGRESS.plan and progress.best == PROGRESS.best and progress.stopped == "patience"
     assert (progress.validations, progress.peak) == (4, PROGRESS.peak)
     assert (progress.step, progress.seconds, progress.since_best) == (3, 1.25, 1)
+    assert (progress.falls, progress.since_fall, progress.top) == (2, 3, [{"step": 2, "value": 0.25}])
     assert progress.history[0]["val_dice"] != progress.history[0]["val_dice"]
     for a, b in ((model, other), (average, mean)):
         assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))

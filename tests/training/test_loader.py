@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from limner.core.errors import MachineError
 from limner.training import loader as module
+from limner.training.crops import Crops
+from limner.training.loader import to_device
 from tests.make_data import labels, make_folder, save
 from tests.training import runs
 
@@ -126,3 +130,122 @@ def test_working_scale_and_gray_into_three_channels(tmp_path):
     assert {p.labels.shape for p in loader.pictures} == {(20, 28)}
     image = loader.batch(0).images
     assert np.array_equal(image[:, 0], image[:, 1])
+
+
+EVERYTHING = {
+    "augmentation__perspective": 0.1, "augmentation__elastic": 0.3, "augmentation__grid": 0.3, "augmentation__blur": 0.3,
+    "augmentation__jpeg": 0.3, "augmentation__low_resolution": 0.3, "augmentation__mosaic": 0.4, "augmentation__cutmix": 0.3,
+    "augmentation__color": 0.2, "augmentation__invert": True, "sampling__batch": 4,
+}  # fmt: skip
+CPU = torch.device("cpu")
+
+
+def test_everything_follows_from_the_step(tmp_path):
+    first, second = (runs.loader(tmp_path, runs.recipe(**EVERYTHING)) for _ in range(2))
+    forward = [first.batch(step) for step in range(5)]
+    assert all(same(second.batch(step), forward[step]) for step in (4, 1, 0, 3, 2))
+    crops = [to_device(first.crops(step), CPU) for step in range(5)]
+    for step in (4, 1, 0, 3, 2):
+        assert all(torch.equal(a, b) for a, b in zip(to_device(second.crops(step), CPU), crops[step], strict=True))
+
+
+def test_patches_that_are_not_mixed_stay_what_they_were(tmp_path):
+    """Mixing has its own address: it changes the patches that it mixes and no others."""
+    plain = runs.loader(tmp_path, runs.recipe(sampling__batch=8))
+    mixing = runs.loader(tmp_path, runs.recipe(sampling__batch=8, augmentation__cutmix=0.3, augmentation__mosaic=0.3))
+    alike = []
+    for step in range(6):
+        a, b = plain.batch(step), mixing.batch(step)
+        alike += [np.array_equal(x, y) for x, y in zip(a.images, b.images, strict=True)]
+        pieces = mixing._patches(step)
+        assert [len(each) == 1 for each in pieces] == alike[-8:]
+    assert 0.1 < np.mean(alike) < 0.7
+
+
+@pytest.mark.parametrize("kind", ["mosaic", "cutmix"])
+def test_mixed_patches_show_several_pictures(tmp_path, kind):
+    for i in range(5):  # each picture has one gray value and one class of its own
+        save(tmp_path / f"data/images/{i}.png", np.full((40, 56, 3), 20 + 40 * i, np.uint8))
+        save(tmp_path / f"data/masks/{i}.png", np.full((40, 56), i, np.uint8))
+    recipe = runs.recipe(
+        **{**STILL, f"augmentation__{kind}": 1.0, "sampling__batch": 5, "sampling__foreground_share": 0.0}
+    )
+    batch = runs.loader(tmp_path, recipe).batch(0)
+    grays = np.round((batch.images[:, 0] * 128 + 127 - 20) / 40)
+    assert np.array_equal(grays, batch.target)  # no label without its picture
+    counts = [len(np.unique(target)) for target in batch.target]
+    assert min(counts) >= 2 and max(counts) <= (4 if kind == "mosaic" else 2)
+
+
+def test_one_picture_can_be_mixed_with_itself(tmp_path):
+    dataset, recipe = runs.data(tmp_path / "data"), runs.recipe(augmentation__mosaic=0.5, augmentation__cutmix=0.5)
+    only = dataset.with_items(dataset.items[:1])
+    loader = module.PatchLoader(only, recipe, channels=3, cache=tmp_path / "cache", listener=runs.Silent())
+    assert set(np.unique(loader.batch(0).target)) <= {0, 1}
+
+
+def test_a_finished_batch_reaches_the_device_unchanged(tmp_path):
+    batch = runs.loader(tmp_path, runs.recipe(data__patch_hw=(32, 64))).batch(0)
+    images, target, valid = to_device(batch, CPU)
+    assert images.is_contiguous(memory_format=torch.channels_last) and images.dtype == torch.float32
+    assert target.dtype == torch.int64 and valid.dtype == torch.bool
+    found = module.Batch(images.numpy(), target.numpy(), valid.numpy())
+    assert same(found, batch) and not images.requires_grad
+
+
+@pytest.mark.parametrize("normalization", ["fixed", "unit", "percentile"])
+def test_crops_become_what_the_processor_finishes(tmp_path, normalization):
+    recipe = runs.recipe(**{
+        **STILL, "augmentation__flip_x": True, "augmentation__rotation_degrees": 180.0, "augmentation__exact_share": 1.0,
+        "augmentation__brightness": 0.2, "augmentation__gamma": 0.3, "data__normalization": normalization,
+    })  # fmt: skip
+    loader = runs.loader(tmp_path, recipe)
+    for step in range(4):
+        batch = loader.batch(step)
+        images, target, valid = to_device(loader.crops(step), CPU)
+        assert np.array_equal(target, batch.target) and np.array_equal(valid, batch.valid)
+        assert np.abs(images.numpy() - batch.images).max() < 1e-3
+
+
+def test_where_patches_are_computed(tmp_path):
+    runs.data(tmp_path / "data")
+    assert runs.loader(tmp_path, runs.recipe()).sends_crops == torch.cuda.is_available()
+    build = {"channels": 3, "cache": tmp_path / "cache", "listener": runs.Silent()}
+    for device, on_gpu, sends in [
+        ("auto", True, True),
+        ("auto", False, False),
+        ("cpu", True, False),
+        ("cuda", True, True),
+    ]:
+        recipe = runs.recipe(augmentation__device=device)
+        loader = module.PatchLoader(runs.data(tmp_path / "data"), recipe, network_on_gpu=on_gpu, **build)
+        stream = loader.batches(0)
+        assert isinstance(next(stream), Crops) == sends == loader.sends_crops
+        stream.close()
+    with pytest.raises(MachineError, match="CUDA"):
+        module.PatchLoader(
+            runs.data(tmp_path / "data"), runs.recipe(augmentation__device="cuda"), network_on_gpu=False, **build
+        )
+
+
+def test_crops_of_mapped_pictures_are_the_same(tmp_path, monkeypatch):
+    inside = runs.loader(tmp_path, runs.recipe(**EVERYTHING))
+    monkeypatch.setattr(module, "CACHE_BYTES", 0)
+    outside = runs.loader(tmp_path, runs.recipe(**EVERYTHING))
+    for step in range(3):
+        assert torch.equal(inside.crops(step).pixels, outside.crops(step).pixels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_computes_what_the_processor_computes(tmp_path):
+    loader = runs.loader(tmp_path, runs.recipe(**{**EVERYTHING, "augmentation__noise": 0.0}))
+    for step in range(4):
+        crops = loader.crops(step)
+        one, other = to_device(crops, CPU), to_device(crops, torch.device("cuda"))
+        torch.cuda.set_sync_debug_mode("error")  # from the second time on nothing is waited for
+        try:
+            to_device(crops, torch.device("cuda"))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert (one[1] != other[1].cpu()).float().mean() < 0.01
+        assert (one[0] - other[0].cpu()).abs().mean() < 0.01

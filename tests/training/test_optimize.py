@@ -1,4 +1,4 @@
-"""Groups: who learns slower, who does not decay."""
+"""Which optimizer a name means; groups: who learns slower, who does not decay."""
 
 import pytest
 import torch
@@ -6,7 +6,8 @@ from torch import nn
 
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import OptimizerPart
-from limner.training.optimize import make_optimizer, set_rate
+from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from limner.training.optimize import OPTIMIZERS, make_optimizer, set_rate
 
 
 class Pair(nn.Module):
@@ -14,6 +15,14 @@ class Pair(nn.Module):
         super().__init__()
         self.encoder = nn.Conv2d(3, 4, 3)
         self.decoder = nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5))
+
+
+class Number(nn.Module):
+    """One weight, in a matrix so that it decays."""
+
+    def __init__(self, value=2.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[value]], dtype=torch.float64))
 
 
 PART = OptimizerPart(learning_rate=0.01, encoder_rate=0.3, weight_decay=0.5)
@@ -44,6 +53,86 @@ def test_the_factor_multiplies_the_peak_each_time():
     assert isinstance(optimizer, torch.optim.AdamW)
 
 
+def path(name, gradients, **settings):
+    """The weight 2.0 after each step with these gradients."""
+    network = Number()
+    optimizer = make_optimizer(network, OptimizerPart(name=name, learning_rate=0.1, **settings), pretrained=False)
+    seen = []
+    for gradient in gradients:
+        network.weight.grad = torch.full_like(network.weight, gradient)
+        optimizer.step()
+        seen.append(float(network.weight.detach()))
+    return seen
+
+
+def test_sgd_by_hand():
+    assert path("sgd", [1.0, 1.0], momentum=0.0, weight_decay=0.0) == pytest.approx([1.9, 1.8])
+    assert path("sgd", [1.0, 1.0], momentum=0.5, weight_decay=0.0) == pytest.approx([1.9, 1.9 - 0.1 * 1.5])
+    # decay is added to the gradient: 1 + 0.25 * 2, then 1 + 0.25 * 1.85
+    assert path("sgd", [1.0, 1.0], momentum=0.0, weight_decay=0.25) == pytest.approx([1.85, 1.85 - 0.1 * 1.4625])
+
+
+def test_nesterov_by_hand():
+    # v1 = 1, step 1 + 0.5 * 1; v2 = 0.5 + 1, step 1 + 0.5 * 1.5
+    steps = path("sgd", [1.0, 1.0], momentum=0.5, nesterov=True, weight_decay=0.0)
+    assert steps == pytest.approx([2 - 0.15, 2 - 0.15 - 0.175])
+
+
+def test_adam_and_adamw_differ_in_where_the_decay_goes():
+    """The first step of Adam is the rate times the sign of the gradient, whatever its size."""
+    assert path("adam", [3.0], weight_decay=0.5) == pytest.approx([1.9])
+    assert path("adamw", [3.0], weight_decay=0.5) == pytest.approx([2 * (1 - 0.1 * 0.5) - 0.1])
+
+
+def test_rmsprop_by_hand():
+    # mean square 0.01 * 4 after the first step: 0.1 * 2 / sqrt(0.04) = 1; momentum adds half of it to the second
+    first = 0.1 * 2 / (0.01 * 4) ** 0.5
+    second = 0.1 * 2 / (0.99 * 0.04 + 0.01 * 4) ** 0.5
+    assert path("rmsprop", [2.0, 2.0], momentum=0.0, weight_decay=0.0) == pytest.approx([2 - first, 2 - first - second])
+    steps = path("rmsprop", [2.0, 2.0], momentum=0.5, weight_decay=0.0)
+    assert steps == pytest.approx([2 - first, 2 - first - (0.5 * first + second)])
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_the_state_of_each_survives_a_checkpoint(tmp_path, name, momentum):
+    part = OptimizerPart(name=name, learning_rate=0.01, momentum=momentum)
+
+    def made(seed):
+        torch.manual_seed(seed)
+        network = Pair().to(memory_format=torch.channels_last)
+        return network, make_optimizer(network, part, pretrained=True)
+
+    def step(network, optimizer, seed):
+        torch.manual_seed(seed)
+        set_rate(optimizer, 0.5)
+        optimizer.zero_grad()
+        network.decoder(network.encoder(torch.rand(2, 3, 7, 9))).square().mean().backward()
+        optimizer.step()
+
+    network, optimizer = made(1)
+    for seed in range(3):
+        step(network, optimizer, seed)
+    save_checkpoint(tmp_path / "x", Progress(step=3), network, optimizer, None)
+    other, fresh = made(2)
+    load_checkpoint(tmp_path / "x", other, fresh, None)
+    step(network, optimizer, 9)
+    step(other, fresh, 9)
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
+
+
 def test_an_unknown_name_names_the_known():
-    with pytest.raises(RecipeError, match=r"unknown optimizer 'adam'.*one of adamw"):
-        make_optimizer(Pair(), OptimizerPart(name="adam"), pretrained=False)
+    with pytest.raises(RecipeError, match=r"unknown optimizer 'adamax'.*one of adam, adamw, rmsprop, sgd"):
+        make_optimizer(Pair(), OptimizerPart(name="adamax"), pretrained=False)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "encoder_rate", "weight_decay", "clip_norm"])
+def test_numbers_below_zero_are_refused(name):
+    with pytest.raises(RecipeError, match=rf"optimizer.{name} = -0.5.*at least 0") as caught:
+        make_optimizer(Pair(), OptimizerPart(**{name: -0.5}), pretrained=False)
+    assert caught.value.where == f"optimizer.{name}"
+
+
+def test_nesterov_needs_momentum():
+    with pytest.raises(RecipeError, match="nesterov without momentum"):
+        make_optimizer(Pair(), OptimizerPart(name="sgd", nesterov=True, momentum=0.0), pretrained=False)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.api.open import open_segmenter
+from limner.api.open import classical_method, open_segmenter
 from limner.api.plan import split_dataset
 from limner.api.run_report import data_facts, make_cases, score_items, versions
+from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
 from limner.core.errors import BundleError, DataError, UsageError
@@ -43,7 +44,8 @@ def evaluate(
 
     Parameters
     ----------
-    model : run folder, bundle folder, or a folder of predicted masks paired by stem (a missing one counts as empty and is named).
+    model : run folder, bundle folder, the name of a classical method, or a folder of predicted masks paired by stem (a missing
+        one counts as empty and is named).
     data : folder in any layout that ``check`` reads.
     split : ``train``, ``val``, ``test`` or ``all``; None = test, or all where the data bring no split. A run folder's own split is
         used when it was trained on these data.
@@ -56,11 +58,12 @@ def evaluate(
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split {split}", expected=f"one of {', '.join(SPLITS)}", fix=nearest(split, SPLITS))
     listener, model = listener or Silent(), Path(model)
+    method = classical_method(model)
     is_model = (model / "bundle.json").is_file() or (model / "model" / "bundle.json").is_file()
-    if not is_model and not model.is_dir():
+    if not is_model and method is None and not model.is_dir():
         raise BundleError(
             f"no model at {model}",
-            expected="a run folder, a bundle or a folder of predicted masks",
+            expected="a run folder, a bundle, the name of a classical method or a folder of predicted masks",
             where=str(model),
             fix="check the path",
         )
@@ -82,6 +85,19 @@ def evaluate(
             model=str(model),
             split=name,
             threshold=threshold,
+            checksum=checksum,
+            listener=listener,
+        )
+    elif method is not None:
+        segmenter = method
+        _two_classes(method, dataset)
+        report = score_items(
+            segmenter,
+            dataset,
+            items,
+            model=method.name,
+            split=name,
+            threshold=None,
             checksum=checksum,
             listener=listener,
         )
@@ -129,6 +145,16 @@ def _items(
             fix="choose another --split, or --split all",
         )
     return name, items, whole
+
+
+def _two_classes(method: ClassicalSegmenter, dataset: Dataset) -> None:
+    if len(dataset.label_space) > 2:
+        raise DataError(
+            f"the data show {len(dataset.label_space)} classes, {method.name} tells object from background",
+            expected="two classes",
+            where=str(dataset.root),
+            fix="choose data with one class, or train a model",
+        )
 
 
 def _same_classes(known: LabelSpace, dataset: Dataset) -> None:

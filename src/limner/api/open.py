@@ -6,7 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from limner.api.extras import require_training
+from limner.classical import METHODS
+from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
+from limner.core.choices import nearest
+from limner.core.errors import BundleError
 from limner.inference.segmenter import NetworkSegmenter
 
 
@@ -44,3 +48,25 @@ def open_segmenter(
         predictor, contract, bundle.label_space, int(bundle.arguments["channels"]), keep_scores
     )
     return segmenter, bundle
+
+
+def classical_method(model: Path | str) -> ClassicalSegmenter | None:
+    """The classical method called `model`; None where that is a path, which wins over a name, or names no method.
+
+    Raises
+    ------
+    BundleError : neither a path nor a name; the nearest names are given.
+    """
+    if Path(model).exists():
+        return None
+    if str(model) in METHODS:
+        return METHODS[str(model)]
+    if len(Path(model).parts) == 1 and not Path(model).suffix:
+        hint = nearest(str(model), METHODS)
+        raise BundleError(
+            f"no model at {model}",
+            expected="a run folder, a bundle or the name of a classical method",
+            where=str(model),
+            fix=f"check the path; methods: {hint}" if hint.startswith("known") else f"check the path, or {hint}",
+        )
+    return None

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.extras import require_training
+from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
 from limner.core.errors import OutputError
 from limner.core.files import write_text
+from limner.core.labels import LabelSpace
+from limner.core.presets import preset_changes, preset_reasons
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.core.recipe_parts import SplitPart
@@ -25,6 +28,7 @@ def plan(
     data: Path | str,
     *,
     out: Path | str | None = None,
+    preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     listener: Listener | None = None,
@@ -35,7 +39,8 @@ def plan(
     ----------
     data : folder in any layout that ``check`` reads.
     out : where to write the recipe, or None.
-    settings : dotted keys fixed by hand; rules that depend on them follow.
+    preset : variations for a kind of pictures: ``photo``, ``microscopy``, ``radiology`` or ``aerial``.
+    settings : dotted keys fixed by hand, also over `preset`; rules that depend on them follow.
     overwrite : replace the file `out`; it may have been edited by hand.
     listener : hears of progress.
 
@@ -56,11 +61,28 @@ def plan(
             fix="choose another -o, or pass --overwrite to replace it",
         )
     dataset = open_dataset(Path(data), listener=listener)
-    settings = dict(settings or {})
-    recipe = plan_dataset(dataset, split_dataset(dataset, settings), settings, listener=listener)
+    changes, reasons = with_preset(settings or {}, preset, dataset.label_space)
+    recipe = plan_dataset(dataset, split_dataset(dataset, changes), changes, listener=listener).explain(reasons)
+    check_augmentation(recipe, dataset.label_space)
     if out is not None:
         write_text(Path(out), recipe.to_toml())
     return recipe
+
+
+def with_preset(
+    settings: Mapping[str, Any], preset: str | None, label_space: LabelSpace
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings with those of a preset below them, and the preset's reasons for the keys that it decides.
+
+    Raises
+    ------
+    RecipeError : there is no such preset.
+    """
+    if preset is None:
+        return dict(settings), {}
+    reasons = preset_reasons(preset, label_space)
+    changes = {**preset_changes(preset, label_space), **settings}
+    return changes, {key: reason for key, reason in reasons.items() if key not in settings}
 
 
 def split_dataset(dataset: Dataset, settings: Mapping[str, Any]) -> Split:

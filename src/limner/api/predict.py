@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from limner.api.open import open_segmenter
-from limner.core.errors import DataError, LimnerError
+from limner.api.open import classical_method, open_segmenter
+from limner.core.errors import DataError, LimnerError, UsageError
 from limner.core.files import prepare_output, write_atomic, write_json
+from limner.core.labels import LabelSpace
 from limner.core.prediction import Prediction
-from limner.core.protocols import Listener, Silent
+from limner.core.protocols import Listener, Segmenter, Silent
 from limner.core.sample import Sample
 from limner.data.images import SUFFIXES, read_image, write_image, write_labels
 from limner.evaluation.figures import overlay as draw_overlay
-from limner.inference.segmenter import NetworkSegmenter
 
 MANIFEST = "predictions.json"
 
@@ -47,7 +47,7 @@ def predict(
 
     Parameters
     ----------
-    model : run folder or bundle folder.
+    model : run folder, bundle folder or the name of a classical method.
     inputs : files, folders (searched at any depth) and glob patterns.
     out : new folder; holds ``<relative stem>.png``, ``overlays/``, ``scores/`` and the manifest.
     overlay : also draw the classes over each picture.
@@ -66,7 +66,7 @@ def predict(
     """
     listener = listener or Silent()
     jobs = plan_outputs(find_inputs(inputs))
-    segmenter, bundle = open_segmenter(Path(model), tile=tile, keep_scores=scores)
+    segmenter, space = _open(model, tile=tile, scores=scores)
     folder = prepare_output(Path(out), overwrite=overwrite)
     rows: list[dict[str, Any]] = []
     for done, job in enumerate(jobs, 1):
@@ -88,12 +88,27 @@ def predict(
         listener.progress("predict", done, len(jobs))
     manifest = {
         "model": str(model),
-        "classes": list(bundle.label_space.names),
+        "classes": list(space.names),
         "images": rows,
         "failed": sum("error" in row for row in rows),
     }
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _open(model: Path | str, *, tile: int | None, scores: bool) -> tuple[Segmenter, LabelSpace]:
+    """A network or a classical method, and its classes."""
+    method = classical_method(model)
+    if method is None:
+        network, bundle = open_segmenter(Path(model), tile=tile, keep_scores=scores)
+        return network, bundle.label_space
+    if tile is not None or scores:
+        raise UsageError(
+            f"{'--tile' if tile is not None else '--scores'} with the classical method {method.name}",
+            expected="a trained model",
+            fix="leave the option out: classical methods see whole pictures and have no scores",
+        )
+    return method, method.label_space
 
 
 def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
@@ -158,7 +173,7 @@ def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
 
 
-def _write(folder: Path, job: Job, segmenter: NetworkSegmenter, *, overlay: bool) -> Prediction:
+def _write(folder: Path, job: Job, segmenter: Segmenter, *, overlay: bool) -> Prediction:
     try:
         image = read_image(job.source)
     except FileNotFoundError:

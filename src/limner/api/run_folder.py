@@ -42,7 +42,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """``last.safetensors`` and ``best.safetensors``."""
+        """``last.safetensors``, ``best.safetensors``, ``top-<step>.safetensors``."""
         return self.path / "checkpoints"
 
     @property
@@ -54,6 +54,10 @@ class RunFolder:
     def cache(self) -> Path:
         """Decoded pictures that do not fit into memory; removed at the end."""
         return self.path / "cache"
+
+    def cache_of(self, rank: int) -> Path:
+        """The part of the cache that one of several processes writes."""
+        return self.cache if rank == 0 else self.cache / str(rank)
 
     def finished(self) -> dict[str, Any] | None:
         """The result of the run in the folder, or None when there is none or it is not finished."""
@@ -104,6 +108,12 @@ class RunFolder:
                 reason=measured,
             )
         write_text(self.recipe, recipe.to_toml())
+
+    def write_parts(self, parts: int, reason: str) -> Recipe:
+        """Write down that memory made the patches of a step be computed in so many parts; returns the recipe."""
+        recipe = Recipe.read(self.recipe).override({"optimizer.accumulate": parts}, reason=reason)
+        write_text(self.recipe, recipe.to_toml())
+        return recipe
 
     def write_history(self, progress: Progress) -> None:
         """``history.csv``: one row per validation."""

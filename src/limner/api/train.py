@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.api.extras import require_training
+from limner.api.fit import Job, check_parts, fit
+from limner.api.logs import open_logs, require_logs
 from limner.api.plan import plan_dataset, split_dataset
 from limner.api.run_folder import RunFolder
 from limner.api.run_report import judge_and_report
-from limner.core.choices import nearest
 from limner.core.duration import parse_duration
-from limner.core.errors import DataError, RecipeError
+from limner.core.errors import RecipeError
+from limner.core.named_recipes import AUTO, read_recipe
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, open_dataset
 from limner.data.splits import Split, make_split, read_split
+from limner.training.place import Place, find_place
 
 if TYPE_CHECKING:
     from limner.training.checkpoint import Progress
@@ -64,6 +64,9 @@ def train(
     out: Path | str | None = None,
     resume: bool = False,
     seed: int | None = None,
+    devices: int = 1,
+    nodes: int = 1,
+    log: Sequence[str] = (),
     overwrite: bool = False,
     allow_leaks: bool = False,
     listener: Listener | None = None,
@@ -73,56 +76,122 @@ def train(
     Parameters
     ----------
     data : folder in any layout that ``check`` reads.
-    recipe : a recipe, its file, or ``auto``; None = decide one.
+    recipe : a recipe, its file or its name, or ``auto``; None = decide one.
     settings : dotted keys that overrule the recipe.
     budget : wall-clock time from the first step to the last, as in ``10m``.
     out : run folder; default ``runs/<name of data>``.
     resume : go on with the run in `out`; start it when there is none; return at once when it is finished.
     seed : of everything random.
+    devices, nodes : processes per machine, one GPU each, and machines. Started by torchrun or srun, the call takes both from
+        there, and all processes but the first return without scores.
+    log : further places for the curves: ``tensorboard``, ``mlflow``.
     overwrite : replace a run folder that Limner made.
     allow_leaks : train although a given split leaks.
     listener : hears of progress.
 
     Raises
     ------
-    DataError, RecipeError, OutputError, MachineError : see `limner.core.errors`.
+    DataError, RecipeError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
     require_training()
-    listener = listener or Silent()
+    require_logs(log)
+    place = find_place(devices, nodes)
+    hears = (listener or Silent()) if place.first else Silent()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
+    job = _everywhere(
+        place,
+        lambda: _begin(
+            folder,
+            Path(data),
+            recipe,
+            _changes(settings, budget, seed, planned=recipe is None or recipe == AUTO),
+            resume=resume,
+            log=tuple(log),
+            overwrite=overwrite,
+            allow_leaks=allow_leaks,
+            listener=hears,
+        ),
+    )
+    if isinstance(job, TrainResult):
+        return job
+    progress = fit(job, place, hears)
+    if not progress.stopped or not place.first:
+        return _without_scores(job, place, progress, f"limner train {data} --out {folder.path} --resume", hears)
+    test = judge_and_report(
+        folder,
+        job.dataset,
+        job.split,
+        progress,
+        command=f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER",
+        listener=hears,
+    )
+    if log:
+        with open_logs(log, folder, job.recipe, hears) as logs:
+            logs.scalars(progress.step, _test_scalars(test))
+    result = {**_facts(progress), "test": test}
+    folder.finish(result)
+    return _result(folder, result)
+
+
+def _begin(
+    folder: RunFolder,
+    data: Path,
+    recipe: Path | str | Recipe | None,
+    changes: dict[str, Any],
+    *,
+    resume: bool,
+    log: tuple[str, ...],
+    overwrite: bool,
+    allow_leaks: bool,
+    listener: Listener,
+) -> Job | TrainResult:
+    """Check the data, decide recipe and split, make the folder; or the result of a run that is finished already."""
     finished = folder.finished() if resume else None
     if finished is not None:
         listener.message(f"{folder.path} is finished already")
         return _result(folder, finished)
     goes_on = folder.check(resume=resume, overwrite=overwrite)
-    changes = _changes(settings, budget, seed, planned=recipe is None or recipe == "auto")
-    dataset = open_dataset(Path(data), allow=("SPLIT_LEAK",) if allow_leaks else (), listener=listener)
+    dataset = open_dataset(data, allow=("SPLIT_LEAK",) if allow_leaks else (), listener=listener)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             listener.message(f"{finding.level}: {finding.message}")
     chosen, split = _prepare(folder, dataset, recipe, changes, listener, goes_on=goes_on)
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
+    job = Job(folder, dataset, split, chosen, resume, log)
+    check_parts(job)
     folder.start(chosen, split, dataset.root, goes_on=goes_on, overwrite=overwrite)
-    progress = _fit(folder, dataset, split, chosen, resume=resume, listener=listener)
-    if not progress.stopped:
-        folder.remove_cache()
+    return job
+
+
+def _everywhere(place: Place, begin: Callable[[], Job | TrainResult]) -> Job | TrainResult:
+    """What the first process begins with, in all that somebody else has started."""
+    if place.world == 1 or place.starts_others:
+        return begin()
+    from limner.training.distributed import made_by_first
+
+    return made_by_first(place, begin)
+
+
+def _without_scores(job: Job, place: Place, progress: Progress, command: str, listener: Listener) -> TrainResult:
+    """The result of an interrupted run, and of a process that does not judge."""
+    if place.first:
+        job.folder.remove_cache()
         listener.message(
-            f"interrupted at step {progress.step}; the best model so far is in {folder.model}. "
-            f"Go on with: limner train {data} --out {folder.path} --resume"
+            f"interrupted at step {progress.step}; the best model so far is in {job.folder.model}. Go on with: {command}"
         )
-        return _result(folder, {**_facts(progress), "stopped": "interrupted", "test": {}})
-    test = judge_and_report(
-        folder,
-        dataset,
-        split,
-        progress,
-        command=f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER",
-        listener=listener,
-    )
-    result = {**_facts(progress), "test": test}
-    folder.finish(result)
-    return _result(folder, result)
+    facts = _facts(progress)
+    return _result(job.folder, {**facts, "stopped": facts["stopped"] or "interrupted", "test": {}})
+
+
+def _test_scalars(test: dict[str, Any]) -> dict[str, float]:
+    """Means of the test scores that are defined, by metric and class."""
+    return {
+        f"test_{metric}/{name}": score["mean"]
+        for metric, by_class in test["scores"].items()
+        for name, score in by_class.items()
+        if score["mean"] is not None
+    }
 
 
 def _changes(
@@ -161,91 +230,12 @@ def _prepare(
         return stored, read_split(folder.split, dataset)
     if isinstance(recipe, Recipe):
         chosen = recipe.override(changes)
-    elif recipe is None or str(recipe) == "auto":
+    elif recipe is None or str(recipe) == AUTO:
         split = split_dataset(dataset, changes)
         return plan_dataset(dataset, split, changes, listener=listener), split
     else:
-        if not Path(recipe).is_file() and Path(recipe).suffix != ".toml":
-            raise RecipeError(
-                f"unknown recipe '{recipe}'",
-                expected="a TOML file or the name of a recipe",
-                fix=nearest(str(recipe), ["auto"]),
-            )
-        chosen = Recipe.read(Path(recipe)).override(changes)
+        chosen = read_recipe(recipe).override(changes)
     return chosen, make_split(dataset, rule=chosen.split, seed=chosen.seed)
-
-
-def _fit(
-    folder: RunFolder, dataset: Dataset, split: Split, recipe: Recipe, *, resume: bool, listener: Listener
-) -> Progress:
-    """Build the network, train it, write the bundle of the best weights."""
-    from limner.api.network import make_network, make_validation, write_bundle
-    from limner.runtimes.allocator import keep_freed_memory
-    from limner.runtimes.precision import use_bfloat16
-    from limner.training.loader import PatchLoader
-    from limner.training.loop import Run
-    from limner.training.loop import train as fit
-
-    if not split.part("train") or not split.part("val"):
-        raise DataError(
-            f"{len(split.part('train'))} pictures to train and {len(split.part('val'))} to validate on",
-            expected="at least one each",
-            where=str(dataset.root),
-            fix="add pictures, or correct splits.csv",
-        )
-    keep_freed_memory()
-    network, arguments, licences = make_network(recipe, dataset.label_space)
-    bfloat16 = use_bfloat16(recipe.optimizer.precision)
-    loader = PatchLoader(
-        dataset.with_items(split.part("train")),
-        recipe,
-        channels=arguments["channels"],
-        cache=folder.cache,
-        listener=listener,
-    )
-    validate = make_validation(dataset, split.part("val"), recipe, channels=arguments["channels"], bfloat16=bfloat16)
-    with _interruptible() as stop:
-        progress = fit(
-            Run(
-                model=network,
-                loader=loader,
-                recipe=recipe,
-                checkpoints=folder.checkpoints,
-                validate=validate,
-                log=folder.log,
-                changed=folder.write_history,
-                listener=listener,
-                bfloat16=bfloat16,
-                interrupted=stop.is_set,
-            ),
-            resume=resume,
-        )
-    if progress.step == 0:
-        raise KeyboardInterrupt
-    folder.write_recipe(recipe, progress)
-    write_bundle(folder, dataset, split, recipe, progress, arguments=arguments, licences=licences)
-    return progress
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """The first Ctrl-C (or termination signal) sets the event, the second one stops at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def on_signal(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _facts(progress: Progress) -> dict[str, Any]:

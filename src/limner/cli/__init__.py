@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from limner.cli import check, convert, demo, evaluate, info, plan, predict, train
+from limner.cli import check, convert, demo, evaluate, import_keras, info, models, plan, predict, train
 
 app = typer.Typer(
     name="limner",
@@ -17,9 +17,9 @@ app = typer.Typer(
     help="From a folder of pictures and masks to a segmentation model you can trust.",
 )
 
-for command in (demo, check, convert, plan, train, evaluate, predict, info):
+for command in (demo, check, convert, plan, train, evaluate, predict, models, import_keras, info):
     name = command.__name__.rpartition(".")[2]
-    app.command(name)(getattr(command, name))
+    app.command(name.replace("_", "-"))(getattr(command, name))
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 def plan(
     data: Path = typer.Argument(..., help="Folder of pictures and masks."),
     out: Path | None = typer.Option(None, "-o", "--out", help="File to write the recipe to; default: print it."),
+    preset: str | None = typer.Option(
+        None, help="Variations for a kind of pictures: photo, microscopy, radiology, aerial."
+    ),
     settings: list[str] = typer.Option([], "--set", help="KEY=VALUE, for example schedule.budget=30m; repeatable."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace the file."),
     as_json: bool = show.JSON,
@@ -28,7 +31,9 @@ def plan(
         from limner.api.plan import plan as call
         from limner.core.recipe import parse_settings
 
-        return call(data, out=out, settings=parse_settings(settings), overwrite=overwrite, listener=listener)
+        return call(
+            data, out=out, preset=preset, settings=parse_settings(settings), overwrite=overwrite, listener=listener
+        )
 
     def lines(recipe: Recipe) -> None:
         print(recipe.to_toml() if out is None else f"written to {out}; train with: limner train {data} --recipe {out}")

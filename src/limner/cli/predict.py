@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Path = typer.Argument(..., help="Run folder or bundle."),
+    model: Path = typer.Argument(..., help="Run folder, bundle or classical method such as otsu."),
     inputs: list[str] = typer.Argument(..., help="Pictures, folders or glob patterns."),
     out: Path = typer.Option(..., help="New folder."),
     overlay: bool = typer.Option(False, "--overlay", help="Also draw the classes over each picture."),

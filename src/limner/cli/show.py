@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import typer
 
 from limner.core.duration import format_duration
-from limner.core.errors import LimnerError
+from limner.core.errors import LimnerError, MachineError
 
 T = TypeVar("T")
 
@@ -113,20 +113,21 @@ def run(
     """
     listener: PlainListener | BarListener = BarListener() if sys.stderr.isatty() else PlainListener()
     try:
-        value = verb(listener)
-    except LimnerError as error:
-        listener.close()
-        if debug:
+        try:
+            value = verb(listener)
+        finally:
+            listener.close()
+    except (LimnerError, OSError, MemoryError, RuntimeError) as caught:
+        error = explained(caught)
+        if debug or error is None:
             raise
         if as_json:
             print(json.dumps({**error.details, "error": error.as_dict()}, indent=2, default=str))
         print(error.text(), file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        listener.close()
         print("interrupted", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    listener.close()
     if as_json:
         print(json.dumps(document(value), indent=2, allow_nan=False, default=str))
     else:
@@ -134,6 +135,33 @@ def run(
     code = failed(value)
     if code:
         raise typer.Exit(code)
+
+
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate")
+
+
+def explained(error: Exception) -> LimnerError | None:
+    """The error that a person can do something about: of memory, disk, files and the network; None for a bug."""
+    if isinstance(error, LimnerError):
+        return error
+    said = str(error).lower()
+    if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+        first = str(error).strip().splitlines()
+        return MachineError(
+            f"memory ran out ({first[0]})" if first else "memory ran out",
+            expected="room for one picture and what is computed from it",
+            fix="close other programs; smaller --tile, sampling.batch or data.scale need less; --debug shows where it happened",
+        )
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        reason = error.strerror or str(error) or type(error).__name__
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        return MachineError(
+            f"the system refused: {reason}",
+            expected="files and devices that can be read and written",
+            where=" and ".join(names),
+            fix="check that it is there, whole, and open to you; --debug shows where it happened",
+        )
+    return None
 
 
 def print_scores(summary: dict[str, Any]) -> None:

@@ -22,6 +22,9 @@ def train(
     out: Path | None = typer.Option(None, help="Run folder; default: runs/<name of DATA>."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the run in --out; start it when there is none."),
     seed: int | None = typer.Option(None, help="Of everything random."),
+    devices: int = typer.Option(1, help="GPUs of each machine, one process each."),
+    nodes: int = typer.Option(1, help="Machines; start the command on each with torchrun or srun."),
+    log: list[str] = typer.Option([], help="Also draw curves with tensorboard or mlflow; repeatable."),
     allow_leaks: bool = typer.Option(False, "--allow-leaks", help="Train although the given split leaks."),
     overwrite: bool = show.OVERWRITE,
     as_json: bool = show.JSON,
@@ -32,8 +35,9 @@ def train(
     def verb(listener: Listener) -> TrainResult:
         from limner.api.train import train as call
         from limner.core.recipe import parse_settings
+        from limner.training.place import first_process
 
-        return call(
+        result = call(
             data,
             recipe=recipe,
             settings=parse_settings(settings),
@@ -41,10 +45,16 @@ def train(
             out=out,
             resume=resume,
             seed=seed,
+            devices=devices,
+            nodes=nodes,
+            log=log,
             overwrite=overwrite,
             allow_leaks=allow_leaks,
             listener=listener,
         )
+        if not first_process():  # one of several that torchrun or srun has started: one speaks for all
+            raise typer.Exit(show.INTERRUPTED if result.stopped == "interrupted" else 0)
+        return result
 
     show.run(
         verb,

@@ -110,13 +110,13 @@ def read_bundle(path: Path) -> Bundle:
                 where=str(file),
                 fix="update Limner: pip install -U limner",
             )
-        contract = tree["input"]
+        contract: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(tree["input"]).items()}
         bundle = Bundle(
             folder=folder,
             architecture=tree["architecture"],
             arguments=tree["arguments"],
             label_space=LabelSpace.from_dict(tree["classes"]),
-            contract=InputContract(**{key: tuple(v) if isinstance(v, list) else v for key, v in contract.items()}),
+            contract=InputContract(**contract),
             training=tree.get("training", {}),
             licences=tuple(tree.get("licences", ())),
         )

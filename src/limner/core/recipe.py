@@ -65,6 +65,10 @@ class Recipe:
             recipe = _replace(recipe, key, value)
         return dataclasses.replace(recipe, reasons={**self.reasons, **dict.fromkeys(changes, reason)})
 
+    def explain(self, reasons: Mapping[str, str]) -> Recipe:
+        """A copy with other reasons for some keys."""
+        return dataclasses.replace(self, reasons={**self.reasons, **reasons})
+
     def get(self, key: str) -> Any:
         """The value at a dotted key."""
         value: Any = self

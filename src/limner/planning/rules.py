@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from limner.core.sides import sided_names
 from limner.data.fingerprint import Fingerprint
 from limner.planning.memory import BYTES_PER_PIXEL, Machine
 
@@ -149,8 +150,19 @@ def channels(s: Situation) -> Choice:
     )
 
 
+def mirror_refused(s: Situation) -> Choice | None:
+    """No mirror along any axis where class names carry a side: upside down is a mirror and half a turn."""
+    names = sided_names(s.class_names[1:])
+    if not names:
+        return None
+    shown = ", ".join(f"'{name}'" for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    return Choice(False, f"class names tell left and right apart ({shown}); a mirrored picture would carry wrong names")
+
+
 def flip_y(s: Situation) -> Choice:
-    """Upside-down pictures are made only where there is no right way up."""
+    """Upside-down pictures are made only where there is no right way up and class names allow."""
+    if refused := mirror_refused(s):
+        return refused
     if s.facts.upright >= UPRIGHT:
         return Choice(
             False, f"the pictures have a right way up (agreement {s.facts.upright:.2f} better than upside down)"
@@ -160,16 +172,8 @@ def flip_y(s: Situation) -> Choice:
 
 def flip_x(s: Situation) -> Choice:
     """Mirrored pictures are made unless left and right differ or class names say so."""
-    sides = {word for name in s.class_names for word in name.lower().replace("-", "_").split("_")} & {
-        "left",
-        "right",
-        "links",
-        "rechts",
-    }
-    if sides:
-        return Choice(
-            False, f"class names tell {' and '.join(sorted(sides))} apart; a mirrored picture would carry wrong names"
-        )
+    if refused := mirror_refused(s):
+        return refused
     if s.facts.sided >= SIDED:
         return Choice(False, f"left and right differ (agreement {s.facts.sided:.2f} better than mirrored)")
     return Choice(True, "left and right are alike")
@@ -199,6 +203,8 @@ def zoom_in(s: Situation) -> Choice:
 
 def rotation(s: Situation) -> Choice:
     """Any angle where there is no right way up, a small one otherwise."""
+    if mirror_refused(s):
+        return Choice(15.0, "class names tell left and right apart; where a thing lies in the picture helps to name it")
     return (
         Choice(180.0, "no preferred way up")
         if s.decided["augmentation.flip_y"] and s.decided["augmentation.flip_x"]

@@ -13,7 +13,7 @@ def keep_freed_memory() -> bool:
     """Tell glibc to serve large blocks from its heap and not to give freed ones back; True where that is possible.
 
     A training step on a CPU asks for the same large feature maps again and again. By default glibc maps each from the system
-    and unmaps it after use, and the page faults take a fifth of the step (`benchmarks/train_step.py`). The price: memory
+    and unmaps it after use, and the page faults take a fifth of the step (`benchmarks/speed.py`). The price: memory
     once used stays with the process until it ends. Other C libraries, macOS and Windows are left alone.
     """
     if platform.libc_ver()[0] != "glibc":

@@ -1,7 +1,7 @@
-"""Draw the parameters of one variation, then apply them to image and labels alike.
+"""Draw the parameters of one variation; geometry is then a single warp of image and labels alike.
 
-Geometry is a single affine warp from the cached picture to the patch: one interpolation, bilinear for the image and
-nearest for labels.
+From the cached picture to the patch there is one interpolation, bilinear for the image and nearest for labels, whether the
+warp is affine or bent (`limner.training.deform`). What happens to intensities stands in `limner.training.intensity`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.recipe_parts import AugmentationPart
+from limner.training.deform import Deformation, draw_deformation, source_map, source_matrix
+
+SHRINK = (2.0, 5.0)  # how much a patch of low resolution is shrunk
+QUALITY = (30, 90)  # of JPEG files: from plain artefacts to hardly visible ones
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +34,8 @@ class Variation:
     channel_gain : one factor per channel.
     noise : standard deviation in 0..255; blur : standard deviation in pixels; invert : bright becomes dark.
     seed : of the noise.
+    deformation : what bends the patch beyond the matrix, or None.
+    shrink : the patch is shrunk by this factor and enlarged again; 1 = not. jpeg : quality of a JPEG file; 0 = none.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -41,6 +47,9 @@ class Variation:
     blur: float
     invert: bool
     seed: int
+    deformation: Deformation | None = None
+    shrink: float = 1.0
+    jpeg: int = 0
 
 
 def draw(
@@ -53,6 +62,8 @@ def draw(
     channels: int,
 ) -> Variation:
     """Draw a variation whose patch is centred on `center_xy` as far as the picture's border allows.
+
+    What is drawn in which order is part of what a seed means: new variations are drawn last, and only where they are asked for.
 
     Parameters
     ----------
@@ -91,30 +102,24 @@ def draw(
         blur=rng.uniform(0.4, 1.5) if rng.random() < part.blur else 0.0,
         invert=part.invert and rng.random() < 0.3,
         seed=int(rng.integers(2**31)),
+        deformation=None if exact else draw_deformation(rng, part, patch_hw=patch_hw),
+        shrink=rng.uniform(*SHRINK) if part.low_resolution and rng.random() < part.low_resolution else 1.0,
+        jpeg=int(rng.integers(QUALITY[0], QUALITY[1] + 1)) if part.jpeg and rng.random() < part.jpeg else 0,
     )
 
 
 def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int, int]) -> tuple[Array, Array]:
     """The patch of image ``(h, w, C)`` and labels ``(h, w)``; outside, the picture is mirrored and labels alike."""
-    size = patch_hw[::-1]
-    patch = cv2.warpAffine(image, variation.matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    target = cv2.warpAffine(labels, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+    size, bent, border = patch_hw[::-1], variation.deformation, cv2.BORDER_REFLECT_101
+    if bent is None:
+        patch = cv2.warpAffine(image, variation.matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+        target = cv2.warpAffine(labels, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
+    elif bent.has_field:
+        x, y = source_map(variation.matrix, bent, patch_hw)
+        patch = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border)
+        target = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=border)
+    else:
+        back, inverse = source_matrix(variation.matrix, bent), cv2.WARP_INVERSE_MAP
+        patch = cv2.warpPerspective(image, back, size, flags=cv2.INTER_LINEAR | inverse, borderMode=border)
+        target = cv2.warpPerspective(labels, back, size, flags=cv2.INTER_NEAREST | inverse, borderMode=border)
     return patch.reshape(*patch_hw, image.shape[2]), target
-
-
-def change_intensity(variation: Variation, patch: Array) -> npt.NDArray[np.float32]:
-    """The patch ``(h, w, C)`` in 0..255 with other brightness, contrast, gamma, colour, noise and blur."""
-    x = patch.astype(np.float32)
-    if variation.invert:
-        x = 255 - x
-    mean = x.mean()
-    x = (x - mean) * variation.gain + (mean + variation.offset)
-    if variation.gamma != 1.0:
-        x = 255 * (np.clip(x, 0, 255) * (1 / 255)) ** variation.gamma
-    if variation.channel_gain:
-        x = x * np.asarray(variation.channel_gain, np.float32)
-    if variation.blur:
-        x = cv2.GaussianBlur(x, (0, 0), variation.blur).reshape(patch.shape)
-    if variation.noise:
-        x = x + np.random.default_rng(variation.seed).normal(0, variation.noise, x.shape).astype(np.float32)
-    return np.asarray(x, np.float32)

@@ -33,6 +33,8 @@ class Progress:
     best : ``{"step", "epoch", "metric", "value"}`` of the validation whose weights are kept, or empty.
     peak : ``{"value", "pictures"}`` of the highest validation so far; the best is the latest that is not clearly worse.
     since_best : validations since the highest.
+    falls, since_fall : how often the learning rate fell under ``plateau``; validations since the last fall or the highest.
+    top : ``{"step", "value"}`` of the validations whose weights are kept beside the best, best first.
     history : one row per validation.
     stopped : why it ended: ``budget``, ``patience``, ``epochs``, or empty while it runs.
     """
@@ -44,6 +46,9 @@ class Progress:
     best: dict[str, Any] = field(default_factory=dict)
     peak: dict[str, Any] = field(default_factory=dict)
     since_best: int = 0
+    falls: int = 0
+    since_fall: int = 0
+    top: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
 
@@ -67,7 +72,10 @@ def save_checkpoint(
         if module is not None:
             tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        kept = {
+            name: value for name, value in state.items() if value is not None
+        }  # SGD's momentum before its first step
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in kept.items()}
     copied = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     header = {"progress": json.dumps(vars(progress))}
     write_bytes(path, save(copied, metadata=header))

@@ -12,17 +12,26 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
+from limner.core.errors import MachineError
 from limner.core.files import disk_errors
 from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset
 from limner.data.preprocess import prepare, resize_labels, to_network, working_size
-from limner.training.augment import change_intensity, draw, warp
+from limner.training import device_intensity
+from limner.training.augment import draw
+from limner.training.crops import Crops, cut
+from limner.training.device_warp import warp_crops
+from limner.training.intensity import change_intensity
+from limner.training.mixing import Piece, Window, draw_windows, lay_down
 
 IGNORE = 255  # marks pixels that are not valid, in cached labels only
 POINTS_PER_CLASS = 4000
 CACHE_BYTES = 4 * 2**30
+MIXING = 1  # where in a patch's randomness its mixing lies; its further pieces follow. 0 would be the patch itself
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Cached:
 
 @dataclass(frozen=True)
 class Batch:
-    """``images (N, C, h, w)`` float32, ``target (N, h, w)`` int64, ``valid (N, h, w)`` bool."""
+    """Finished patches: ``images (N, C, h, w)`` float32, ``target (N, h, w)`` int64, ``valid (N, h, w)`` bool."""
 
     images: npt.NDArray[np.float32]
     target: npt.NDArray[np.int64]
@@ -52,10 +61,33 @@ class PatchLoader:
     recipe : data, sampling, augmentation and seed.
     channels : channels that the network wants.
     cache : folder for pictures that do not fit into memory.
+    network_on_gpu : whether the network will lie on a CUDA device; None = where torch sees one.
+
+    Raises
+    ------
+    MachineError : the recipe wants patches to be computed on a CUDA device and the network is not on one.
     """
 
-    def __init__(self, dataset: Dataset, recipe: Recipe, *, channels: int, cache: Path, listener: Listener) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        *,
+        channels: int,
+        cache: Path,
+        listener: Listener,
+        network_on_gpu: bool | None = None,
+    ) -> None:
         self.recipe, self.channels = recipe, channels
+        on_gpu = torch.cuda.is_available() if network_on_gpu is None else network_on_gpu
+        if recipe.augmentation.device == "cuda" and not on_gpu:
+            raise MachineError(
+                "the network is not on a CUDA device",
+                expected="one",
+                where="augmentation.device",
+                fix="--set augmentation.device=auto",
+            )
+        self.sends_crops = on_gpu and recipe.augmentation.device != "cpu"
         self.dtype = np.uint8 if len(dataset.label_space) < IGNORE else np.uint16
         self.ignore = IGNORE if self.dtype == np.uint8 else 65535
         self.workers = max(1, min(8, (os.cpu_count() or 2) // 2))
@@ -75,46 +107,76 @@ class PatchLoader:
         return max(1, -(-patches // self.recipe.sampling.batch))
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step counted from 0 over the whole run."""
-        size = self.recipe.sampling.batch
-        epoch, within = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.pictures))
-        patches = [self._patch(epoch, within * size + i, order) for i in range(size)]
-        target = np.stack([labels for _, labels in patches])
+        """The patches of a step counted from 0 over the whole run, finished on the processor."""
+        images, labels = zip(*(self._finish(pieces) for pieces in self._patches(step)), strict=True)
+        target = np.stack(labels)
         valid = target != self.ignore
-        return Batch(np.stack([image for image, _ in patches]), np.where(valid, target, 0).astype(np.int64), valid)
+        return Batch(np.stack(images), np.where(valid, target, 0).astype(np.int64), valid)
 
-    def batches(self, start: int) -> Generator[Batch, None, None]:
+    def crops(self, step: int) -> Crops:
+        """The patches of a step, to be finished by `to_device`."""
+        data = self.recipe.data
+        return cut(self._patches(step), data.patch_hw, ignore=self.ignore, normalization=data.normalization)
+
+    def batches(self, start: int) -> Generator[Batch | Crops, None, None]:
         """Batches of step `start` and on, made ahead in threads; the order and content do not depend on the threads."""
+        make = self.crops if self.sends_crops else self.batch
         with ThreadPoolExecutor(self.workers) as pool:
-            ahead: list[Future[Batch]] = [pool.submit(self.batch, start + i) for i in range(self.workers + 1)]
+            ahead: list[Future[Batch | Crops]] = [pool.submit(make, start + i) for i in range(self.workers + 1)]
             step = start
             try:
                 while True:
                     yield ahead.pop(0).result()
-                    ahead.append(pool.submit(self.batch, step + self.workers + 1))
+                    ahead.append(pool.submit(make, step + self.workers + 1))
                     step += 1
             finally:
                 for job in ahead:
                     job.cancel()
 
-    def _patch(
-        self, epoch: int, index: int, order: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
-        rng = np.random.default_rng([self.recipe.seed, epoch, index])
-        picture = self.pictures[order[index % len(order)]]
-        height, width = picture.labels.shape
+    def _patches(self, step: int) -> list[list[Piece]]:
+        """What the patches of a step are made of."""
+        size = self.recipe.sampling.batch
+        epoch, within = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.pictures))
+        return [self._pieces(epoch, within * size + i, order) for i in range(size)]
+
+    def _pieces(self, epoch: int, index: int, order: npt.NDArray[np.int64]) -> list[Piece]:
+        """One patch: its own picture, and others where pictures are mixed."""
         patch_hw, part = self.recipe.data.patch_hw, self.recipe.augmentation
+        address, own = [self.recipe.seed, epoch, index], int(order[index % len(order)])
+        windows: tuple[Window, ...] = (Window(0, 0, *patch_hw),)
+        if part.mosaic or part.cutmix:
+            windows = draw_windows(np.random.default_rng([*address, MIXING]), part, patch_hw)
+        pieces = [self._piece(np.random.default_rng(address), own, windows[0])]
+        for number, window in enumerate(windows[1:], MIXING + 1):
+            rng = np.random.default_rng([*address, number])
+            other = (own + 1 + int(rng.integers(max(1, len(order) - 1)))) % len(order)
+            pieces.append(self._piece(rng, other, window))
+        return pieces
+
+    def _piece(self, rng: np.random.Generator, number: int, window: Window) -> Piece:
+        """A place in a picture, near a foreground pixel as often as the recipe says, and its variation."""
+        picture = self.pictures[number]
+        height, width = picture.labels.shape
         center = (rng.uniform(0, width), rng.uniform(0, height))
         if picture.points_yx and rng.random() < self.recipe.sampling.foreground_share:
             points = picture.points_yx[list(picture.points_yx)[rng.integers(len(picture.points_yx))]]
             y, x = points[rng.integers(len(points))]
-            center = (x + rng.uniform(-0.3, 0.3) * patch_hw[1], y + rng.uniform(-0.3, 0.3) * patch_hw[0])
+            center = (x + rng.uniform(-0.3, 0.3) * window.width, y + rng.uniform(-0.3, 0.3) * window.height)
         variation = draw(
-            rng, part, center_xy=center, size_hw=(height, width), patch_hw=patch_hw, channels=self.channels
+            rng,
+            self.recipe.augmentation,
+            center_xy=center,
+            size_hw=(height, width),
+            patch_hw=window.size_hw,
+            channels=self.channels,
         )
-        image, labels = warp(variation, picture.image, picture.labels, patch_hw)
-        return to_network(change_intensity(variation, image), normalization=self.recipe.data.normalization), labels
+        return Piece(picture.image, picture.labels, variation, window)
+
+    def _finish(self, pieces: list[Piece]) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+        image, labels = lay_down(pieces, self.recipe.data.patch_hw)
+        changed = change_intensity(pieces[0].variation, image)
+        return to_network(changed, normalization=self.recipe.data.normalization), labels
 
     def _load(self, dataset: Dataset, index: int) -> Cached:
         sample = dataset.load(dataset.items[index])
@@ -155,3 +217,27 @@ class PatchLoader:
                 np.save(file, array)
             mapped.append(np.load(file, mmap_mode="r"))
         return Cached(mapped[0], mapped[1], picture.points_yx)
+
+
+def to_device(batch: Batch | Crops, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch as a network on `device` reads it.
+
+    Nothing is waited for: on a CUDA device the copies come from page-locked memory and the kernels are queued.
+
+    Returns
+    -------
+    Images ``(N, C, h, w)`` float32, channels last in memory; target ``(N, h, w)`` int64; valid ``(N, h, w)`` bool.
+    """
+    with torch.no_grad():
+        if isinstance(batch, Crops):
+            warped, labels = warp_crops(batch, device)
+            valid = labels != batch.ignore
+            images = device_intensity.to_network(
+                device_intensity.vary(warped, batch), normalization=batch.normalization
+            )
+            return images, torch.where(valid, labels, 0), valid
+        images, target, valid = (torch.from_numpy(array) for array in (batch.images, batch.target, batch.valid))
+        if device.type == "cuda":
+            images, target, valid = (tensor.pin_memory() for tensor in (images, target, valid))
+        images, target, valid = (tensor.to(device, non_blocking=True) for tensor in (images, target, valid))
+        return images.contiguous(memory_format=torch.channels_last), target, valid

@@ -1,0 +1,192 @@
+"""Carry the trained Keras weights of a teaching system over into a bundle."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.api.extras import require_training
+from limner.core.errors import DataError, MachineError
+from limner.core.files import prepare_output
+from limner.core.labels import LabelSpace
+from limner.core.named_recipes import read_recipe
+from limner.core.protocols import Listener
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from limner.core.recipe import Recipe
+    from limner.runtimes.keras_file import KerasFile
+
+TOLERANCE = 1e-3  # of scores in 0..1; what two libraries differ by in float32 is about 1e-6 to 1e-4
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What came over.
+
+    Parameters
+    ----------
+    bundle : the folder.
+    layers, weights : how many.
+    max_abs_difference : largest difference of a score between Keras and the bundle on the test picture; None where the file
+        holds weights alone and Keras cannot answer.
+    picture : the test picture.
+    """
+
+    bundle: Path
+    layers: int
+    weights: int
+    max_abs_difference: float | None
+    picture: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """``import-keras --json``."""
+        return {**vars(self), "bundle": str(self.bundle)}
+
+
+def import_keras(
+    file: Path | str,
+    *,
+    recipe: Path | str,
+    out: Path | str,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> ImportResult:
+    """Make a bundle from the Keras weights in `file`.
+
+    Parameters
+    ----------
+    file : ``.keras``, or ``.h5`` with a whole model or weights alone.
+    recipe : name or file of the recipe that the network was built from; it also says how pictures are fed to it.
+    out : new folder for the bundle.
+    overwrite : replace a folder that Limner made.
+    listener : hears of progress.
+
+    Returns
+    -------
+    What came over, and the largest difference of a score on a test picture.
+
+    Raises
+    ------
+    DataError : the file cannot be read, or its layers do not fit the recipe's network, or the answers differ.
+    MachineError : Keras is not installed.
+    RecipeError : unknown recipe.
+    """
+    path, chosen = Path(file), read_recipe(recipe)
+    if not path.is_file():
+        raise DataError(f"no file at {path}", expected="a .keras or .h5 file", fix="correct the path")
+    _require_keras()
+    from limner.models import build, cost
+    from limner.runtimes.keras_file import read_keras
+    from limner.runtimes.keras_weights import carry_over
+
+    found = read_keras(path)
+    arguments = _arguments(chosen, found, path)
+    network = build(
+        chosen.model.architecture,
+        {name: value for name, value in arguments.items() if name not in ("channels", "maps")},
+        channels=arguments["channels"],
+        maps=arguments["maps"],
+    )
+    carry_over(found.layers, network, channels=arguments["channels"])
+    difference, picture = _largest_difference(found, network.eval(), chosen, arguments["channels"])
+    if difference is not None and not difference <= TOLERANCE:
+        raise DataError(
+            f"Keras and the network answer {difference:.3g} apart on a test picture",
+            expected=f"at most {TOLERANCE}",
+            where=str(path),
+            fix="the file's network has the same layers but another order or other activations than the recipe; "
+            "give a recipe file that describes it",
+        )
+    folder = prepare_output(Path(out), overwrite=overwrite)
+    _write(folder, network, chosen, arguments, path)
+    if listener is not None and difference is None:
+        listener.message(f"{path.name} holds weights alone: Keras cannot answer, so nothing was compared")
+    return ImportResult(folder, len(found.layers), cost.weights_total(network), difference, picture)
+
+
+def _require_keras() -> None:
+    require_training()
+    missing = [name for name in ("keras", "h5py") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MachineError(
+            f"not installed: {', '.join(missing)}", expected="the keras extra", fix='pip install "limner[keras]"'
+        )
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+
+
+def _arguments(recipe: Recipe, found: KerasFile, path: Path) -> dict[str, Any]:
+    """The recipe's network with the channels, maps and batch-norm constant of the file."""
+    from limner.api.network import model_arguments
+
+    kernels = [layer for layer in found.layers if layer.kind == "Conv2D"]
+    if not kernels:
+        raise DataError(
+            f"{path.name} holds no convolution",
+            expected="a network of one of the recipes",
+            where=str(path),
+            fix="choose the file that holds the trained network",
+        )
+    arguments = model_arguments(recipe)
+    epsilons = {layer.epsilon for layer in found.layers if layer.epsilon}
+    if len(epsilons) == 1 and "norm_eps" in arguments:
+        arguments["norm_eps"] = epsilons.pop()
+    return {"channels": kernels[0].arrays[0].shape[2], "maps": kernels[-1].arrays[0].shape[3], **arguments}
+
+
+def _largest_difference(
+    found: KerasFile, network: nn.Module, recipe: Recipe, channels: int
+) -> tuple[float | None, str]:
+    """Largest difference of a score on a picture of the demo set at the recipe's size, and the picture's name."""
+    import numpy as np
+
+    from limner.api.demo import DATA
+    from limner.data.images import read_image
+    from limner.data.preprocess import prepare, to_network
+    from limner.inference.segmenter import activate
+    from limner.runtimes.pytorch import TorchPredictor
+
+    file = min((DATA / "images").iterdir())
+    if found.model is None:
+        return None, file.name
+    data = recipe.data
+    working = prepare(
+        read_image(file),
+        channels=channels,
+        scale=data.scale,
+        normalization=data.normalization,
+        intensity_range=data.intensity_range,
+        resize_hw=data.resize_hw,
+    )
+    x = to_network(working, normalization=data.normalization)[None]
+    theirs = np.asarray(found.model.predict(x.transpose(0, 2, 3, 1), verbose=0), np.float32).transpose(0, 3, 1, 2)
+    ours = TorchPredictor(network, bfloat16=False)(x)
+    activation = getattr(found.model.layers[-1], "activation", None)
+    if getattr(activation, "__name__", "linear") == "linear":
+        theirs = activate(theirs)
+    return float(np.abs(theirs - activate(ours)).max()), file.name
+
+
+def _write(folder: Path, network: nn.Module, recipe: Recipe, arguments: dict[str, Any], path: Path) -> None:
+    import limner
+    from limner.api.network import input_contract
+    from limner.core.bundle import Bundle
+    from limner.training.checkpoint import save_weights
+
+    maps = int(arguments["maps"])
+    names = ("background", "foreground") if maps == 1 else ("background", *(f"class {i}" for i in range(1, maps)))
+    bundle = Bundle(
+        folder=folder,
+        architecture=recipe.model.architecture,
+        arguments=arguments,
+        label_space=LabelSpace(names),
+        contract=input_contract(recipe),
+        training={"limner": limner.__version__, "imported": path.name, "precision": "float32"},
+        licences=(f"weights: {path.name}, given by the user",),
+    )
+    save_weights(network, bundle.weights)
+    bundle.save()

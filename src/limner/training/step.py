@@ -1,0 +1,174 @@
+"""One step: gradients of a batch, in one go or in parts one after the other, then the change of the weights.
+
+A part's loss weighs as much as its share of the batch, ``sum_i n_i / n * loss_i``. For losses that are means over patches this is
+the loss of the whole batch, and the gradient is the same up to rounding: cross-entropy where all pixels are valid and classes
+weigh alike, and overlaps counted for each picture where each shows every class. It is another, equally fair number where
+
+- pixels are not valid, classes have weights or are absent: a mean over what is counted is taken in each part by itself;
+- overlaps are pooled over the batch (``loss.dice_pooling = "batch"``): they are pooled over each part;
+- the network has batch norm: statistics are those of each part, and running means move once for each part.
+
+The same holds for the parts that several processes compute, but for batch norm on several GPUs (`Crew.place_network`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from limner.core.errors import MachineError
+from limner.core.recipe import Recipe
+from limner.losses import compound_loss, supervised_loss
+from limner.training.crops import Crops
+from limner.training.distributed import Crew
+from limner.training.loader import Batch, to_device
+from limner.training.optimize import set_rate
+
+APART = 2_654_435_761  # between the seeds of two processes: torch looks at 32 bits only, and no run has so many steps
+
+
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """All of torch's randomness (dropout) of one step follows from (seed, step, process), so no random state has to be saved."""
+    torch.manual_seed((seed * 1_000_003 + step + rank * APART) % 2**63)
+
+
+def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
+    """The exponential average of the weights, or None for a decay of 0."""
+    if not decay:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+
+
+def has_levels(network: nn.Module) -> bool:
+    """Whether the network was built with further outputs that training is to supervise."""
+    return bool(getattr(network, "deep_supervision", False)) and hasattr(network, "forward_levels")
+
+
+class Levels(nn.Module):
+    """A network whose ``forward`` gives all levels: what wraps it (compiler, several processes) knows only ``forward``."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Logits, fine to coarse."""
+        levels: list[Tensor] = self.network.forward_levels(images)  # type: ignore[operator]
+        return levels
+
+
+class Kept:
+    """The buffers of a network (statistics of batch norm) as they were before a step that may fail half-way."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._pairs: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+        for buffer in network.buffers():
+            here, kept = self._pairs.setdefault(buffer.dtype, ([], []))
+            here.append(buffer)
+            kept.append(buffer.detach().clone())
+
+    def save(self) -> None:
+        """Keep the buffers as they are."""
+        for here, kept in self._pairs.values():
+            torch._foreach_copy_(kept, here)
+
+    def restore(self) -> None:
+        """Make the buffers what they were."""
+        for here, kept in self._pairs.values():
+            torch._foreach_copy_(here, kept)
+
+
+class Learner:
+    """A network on its device with its optimizer, and one step of them.
+
+    Parameters
+    ----------
+    network : where `Crew.place_network` put it; its weights are changed, its names stay.
+    optimizer : of its weights.
+    average : of its weights, or None.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        average: AveragedModel | None,
+        recipe: Recipe,
+    ) -> None:
+        self.crew, self.network, self.average, self.recipe = crew, network, average, recipe
+        self.parts = min(recipe.optimizer.accumulate, self.patches)
+        self.supervised = has_levels(network) and recipe.loss.deep_supervision > 0
+        module = Levels(network) if self.supervised else network
+        if recipe.optimizer.compile:
+            module = torch.compile(module)  # type: ignore[assignment]
+        self.model: nn.Module
+        self.optimizer: torch.optim.Optimizer
+        self.model, self.optimizer = crew.fabric.setup(module, optimizer)
+        self.retried = False
+        self._kept = Kept(network)
+        network.train()
+
+    @property
+    def patches(self) -> int:
+        """Patches of a step that this process computes."""
+        place = self.crew.place
+        return len(range(place.rank, self.recipe.sampling.batch, place.world))
+
+    def gradients(self, batch: Batch | Crops, step: int) -> float:
+        """Leave the gradients of a batch in the weights; returns its loss, over all processes."""
+        seed_step(self.recipe.seed, step, self.crew.place.rank)
+        self._kept.save()
+        self.optimizer.zero_grad(set_to_none=True)
+        images, target, valid = to_device(batch, self.crew.device)
+        own = torch.zeros((), device=self.crew.device)
+        pieces = list(zip(*(tensor.tensor_split(self.parts) for tensor in (images, target, valid)), strict=True))
+        for number, piece in enumerate(pieces, 1):
+            # gradients are averaged over the processes, which need not have the same number of patches
+            share = len(piece[0]) * self.crew.place.world / self.recipe.sampling.batch
+            with self.crew.unsynced(self.model, number < len(pieces)):
+                loss = self._loss(*piece)
+                if share != 1:
+                    loss = loss * share
+                self.crew.fabric.backward(loss)
+            own += loss.detach()
+        return self.crew.mean(float(own))
+
+    def update(self, factor: float) -> None:
+        """Change the weights along the gradients, `factor` times as fast as at the peak."""
+        clip = self.recipe.optimizer.clip_norm
+        set_rate(self.optimizer, factor)
+        if clip > 0:
+            self.crew.fabric.clip_gradients(self.model, self.optimizer, max_norm=clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    def halve(self) -> bool:
+        """Undo what failing gradients have changed and halve the parts; False when one patch at once is all there is."""
+        if self.parts >= self.patches:
+            return False
+        self.parts, self.retried = min(2 * self.parts, self.patches), True
+        self._kept.restore()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.crew.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    def _loss(self, images: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        try:
+            outputs = self.model(images)
+        except Exception as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                said = " ".join(str(error).split()).partition(" Set TORCH")[0][:300]
+                raise MachineError(
+                    f"torch.compile failed: {said}",
+                    expected="a compiler: g++ for a processor, Triton for a GPU",
+                    where="optimizer.compile",
+                    fix="install one, or --set optimizer.compile=false",
+                ) from error
+            raise
+        if self.supervised:
+            return supervised_loss(outputs, target, valid, self.recipe.loss)
+        return compound_loss(outputs, target, valid, self.recipe.loss)

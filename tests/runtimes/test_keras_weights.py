@@ -1,0 +1,83 @@
+"""The networks of systems A to D are the published ones: same number of weights, same answers as an independent Keras build."""
+
+import numpy as np
+import pytest
+import torch
+
+from limner.api.network import model_arguments
+from limner.core.errors import DataError
+from limner.core.named_recipes import named_recipe
+from limner.models import build, cost
+
+keras_builds = pytest.importorskip("tests.runtimes.keras_builds", reason="needs the keras extra")
+keras = keras_builds.keras
+
+from limner.runtimes.keras_file import read_keras  # noqa: E402
+from limner.runtimes.keras_weights import carry_over  # noqa: E402
+
+SIZE_HW = (128, 64)
+PUBLISHED = {
+    "brain-tumour-unet": 31_055_297,
+    "spleen-unet": 1_927_841,
+    "workshop-unet": 1_941_105,
+    "pets-unet": 6_667_639,
+}
+each = pytest.mark.parametrize("name", PUBLISHED)
+
+
+def theirs(name, seed=0):
+    make, channels = keras_builds.BUILDS[name]
+    return keras_builds.with_random_weights(make(SIZE_HW, channels), seed)
+
+
+def ours(name, channels):
+    recipe = named_recipe(name)
+    return build(recipe.model.architecture, model_arguments(recipe), channels=channels, maps=1).eval()
+
+
+@each
+@pytest.mark.parametrize("suffix", ["model.keras", "model.h5", "only.weights.h5"])
+def test_answers_are_those_of_keras(name, suffix, tmp_path):
+    model, channels = theirs(name), keras_builds.BUILDS[name][1]
+    assert model.count_params() == PUBLISHED[name]
+    path = tmp_path / suffix
+    (model.save_weights if suffix.endswith("weights.h5") else model.save)(path)
+    network = ours(name, channels)
+    assert cost.weights_total(network) == PUBLISHED[name]
+    carry_over(read_keras(path).layers, network, channels=channels)
+    x = np.random.default_rng(1).random((1, *SIZE_HW, channels), np.float32)
+    expected = model.predict(x, verbose=0)[..., 0]
+    with torch.inference_mode():
+        found = torch.sigmoid(network(torch.from_numpy(x).permute(0, 3, 1, 2)))[:, 0].numpy()
+    assert expected.std() > 0.01  # an answer, not a constant
+    assert np.abs(found - expected).max() < 1e-4
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    theirs("workshop-unet").save(path)
+    with pytest.raises(DataError, match="convolution layers in the file"):
+        carry_over(read_keras(path).layers, ours("spleen-unet", 1), channels=1)
+
+
+def test_layers_of_another_width_are_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    theirs("workshop-unet").save(path)
+    with pytest.raises(DataError, match=r"\(3, 3, 3, 16\)|\(16, 3, 3, 3\)"):
+        carry_over(read_keras(path).layers, ours("workshop-unet", 5), channels=5)
+
+
+def test_code_in_a_file_is_refused(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    path = tmp_path / "lambda.keras"
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(path)
+    with pytest.raises(DataError, match="'Lambda', which is code"):
+        read_keras(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n cut", b"PK\x03\x04 cut"])
+def test_a_broken_file_is_named(tmp_path, content):
+    path = tmp_path / "broken.h5"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"broken\.h5 cannot be read"):
+        read_keras(path)
