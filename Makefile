@@ -22,7 +22,7 @@ demo: install ## the main job on built-in pictures
 test: install lint types contracts tests ## every check
 
 lint: install ## style
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
 
 types: install ## mypy, strict
 	$(BIN)/mypy

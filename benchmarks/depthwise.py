@@ -52,7 +52,8 @@ def main() -> None:
             grad = torch.randn_like(layer(x).detach())
             found.append(milliseconds(lambda layer=layer, x=x, grad=grad: layer(x).backward(grad)))
         print(
-            f"{channels:8} {kernel:6} {stride:6} {side:4} | {found[0]:15.1f} | {found[1]:16.1f} | {found[1] / found[0]:5.2f}"
+            f"{channels:8} {kernel:6} {stride:6} {side:4} {dilation:8} | {found[0]:15.1f} | {found[1]:16.1f} | "
+            f"{found[1] / found[0]:5.2f}"
         )
 
 

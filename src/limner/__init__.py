@@ -7,6 +7,8 @@ a verb is used.
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,3 +68,14 @@ def __getattr__(name: str) -> Any:
     if name in _NOUNS:
         return getattr(importlib.import_module(f"limner.core.{_NOUNS[name]}"), name)
     raise AttributeError(f"module 'limner' has no attribute '{name}'")
+
+
+class _Package(types.ModuleType):
+    """A verb wins over the package of the same name (`models`, `demo`), which importing would put in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _VERBS and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

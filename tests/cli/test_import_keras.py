@@ -63,3 +63,10 @@ def test_a_file_that_is_not_there(tmp_path):
     refused(limner("import-keras", tmp_path / "no.h5", "--recipe", "pets-unet", "-o", tmp_path / "bundle"))
     (tmp_path / "some.h5").write_bytes(b"text")
     refused(limner("import-keras", tmp_path / "some.h5", "--recipe", "pet-unet", "-o", tmp_path / "bundle"))
+
+
+def test_a_model_of_another_input_size_is_compared_at_its_own(tmp_path):
+    file = tmp_path / "tall.keras"
+    keras_builds.with_random_weights(keras_builds.workshop((96, 64))).save(file)
+    outcome = limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle", "--json")
+    assert outcome.code == 0 and outcome.document["max_abs_difference"] < 1e-4

@@ -150,3 +150,8 @@ def test_every_key_of_the_recipe_is_documented_with_its_default():
             name, _, value = line.partition(" = ")
             written[section + name] = value
     assert listed == written
+
+
+def test_a_verb_stays_callable_after_the_package_of_its_name_was_imported():
+    code = "import limner, limner.models.cost; import limner.demo; assert callable(limner.models) and callable(limner.demo)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -72,38 +72,7 @@ def evaluate(
     dataset = open_dataset(Path(data), label_space=space, allow=("SPLIT_LEAK",), listener=listener)
     folder = prepare_output(Path(out), overwrite=overwrite) if out is not None else None
     name, items, whole = _items(model, bundle, dataset, split)
-    checksum = split_checksum(items)
-    segmenter: Segmenter
-    if is_model:
-        segmenter, bundle = open_segmenter(model)
-        _same_classes(bundle.label_space, dataset)
-        threshold = bundle.contract.threshold if len(bundle.label_space) == 2 else None
-        report = score_items(
-            segmenter,
-            dataset,
-            items,
-            model=str(model),
-            split=name,
-            threshold=threshold,
-            checksum=checksum,
-            listener=listener,
-        )
-    elif method is not None:
-        segmenter = method
-        _two_classes(method, dataset)
-        report = score_items(
-            segmenter,
-            dataset,
-            items,
-            model=method.name,
-            split=name,
-            threshold=None,
-            checksum=checksum,
-            listener=listener,
-        )
-    else:
-        segmenter = Predicted(model, dataset)
-        report = _score_masks(segmenter, dataset, items, split=name, checksum=checksum, listener=listener)
+    segmenter, report = _score(model, method, bundle, dataset, items, split=name, listener=listener)
     if folder is not None:
         write_report_files(report, folder)
         page = ReportPage(
@@ -118,6 +87,36 @@ def evaluate(
         )
         write_text(folder / "report.html", render_report(page))
     return report
+
+
+def _score(
+    model: Path,
+    method: ClassicalSegmenter | None,
+    bundle: Bundle | None,
+    dataset: Dataset,
+    items: tuple[Item, ...],
+    *,
+    split: str,
+    listener: Listener,
+) -> tuple[Segmenter, Report]:
+    """What segments, and its scores: a network, a classical method or a folder of predicted masks."""
+    checksum = split_checksum(items)
+    if method is None and bundle is None:
+        predicted = Predicted(model, dataset)
+        return predicted, _score_masks(predicted, dataset, items, split=split, checksum=checksum, listener=listener)
+    segmenter: Segmenter
+    threshold, name = None, str(model)
+    if method is not None:
+        _two_classes(method, dataset)
+        segmenter, name = method, method.name
+    else:
+        segmenter, opened = open_segmenter(model)
+        _same_classes(opened.label_space, dataset)
+        threshold = opened.contract.threshold if len(opened.label_space) == 2 else None
+    report = score_items(
+        segmenter, dataset, items, model=name, split=split, threshold=threshold, checksum=checksum, listener=listener
+    )
+    return segmenter, report
 
 
 def _items(

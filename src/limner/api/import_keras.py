@@ -154,13 +154,14 @@ def _largest_difference(
     if found.model is None:
         return None, file.name
     data = recipe.data
+    fixed = tuple(found.model.input_shape[1:3])  # a model may be built for another size than the recipe's, or for any
     working = prepare(
         read_image(file),
         channels=channels,
         scale=data.scale,
         normalization=data.normalization,
         intensity_range=data.intensity_range,
-        resize_hw=data.resize_hw,
+        resize_hw=fixed if all(fixed) else data.resize_hw,
     )
     x = to_network(working, normalization=data.normalization)[None]
     theirs = np.asarray(found.model.predict(x.transpose(0, 2, 3, 1), verbose=0), np.float32).transpose(0, 3, 1, 2)

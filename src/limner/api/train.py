@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from limner.api.extras import require_training
 from limner.api.fit import Job, check_parts, fit
 from limner.api.logs import open_logs, require_logs
-from limner.api.plan import plan_dataset, split_dataset
+from limner.api.plan import plan_dataset, split_dataset, with_preset
 from limner.api.run_folder import RunFolder
 from limner.api.run_report import judge_and_report
+from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
 from limner.core.errors import RecipeError
 from limner.core.named_recipes import AUTO, read_recipe
@@ -59,6 +60,7 @@ def train(
     data: Path | str,
     *,
     recipe: Path | str | Recipe | None = None,
+    preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     budget: str | None = None,
     out: Path | str | None = None,
@@ -77,7 +79,8 @@ def train(
     ----------
     data : folder in any layout that ``check`` reads.
     recipe : a recipe, its file or its name, or ``auto``; None = decide one.
-    settings : dotted keys that overrule the recipe.
+    preset : variations for a kind of pictures, over those of the recipe: ``photo``, ``microscopy``, ``radiology`` or ``aerial``.
+    settings : dotted keys that overrule the recipe and the preset.
     budget : wall-clock time from the first step to the last, as in ``10m``.
     out : run folder; default ``runs/<name of data>``.
     resume : go on with the run in `out`; start it when there is none; return at once when it is finished.
@@ -104,6 +107,7 @@ def train(
             folder,
             Path(data),
             recipe,
+            preset,
             _changes(settings, budget, seed, planned=recipe is None or recipe == AUTO),
             resume=resume,
             log=tuple(log),
@@ -137,6 +141,7 @@ def _begin(
     folder: RunFolder,
     data: Path,
     recipe: Path | str | Recipe | None,
+    preset: str | None,
     changes: dict[str, Any],
     *,
     resume: bool,
@@ -155,7 +160,11 @@ def _begin(
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             listener.message(f"{finding.level}: {finding.message}")
+    changes, reasons = with_preset(changes, preset, dataset.label_space)
     chosen, split = _prepare(folder, dataset, recipe, changes, listener, goes_on=goes_on)
+    if not goes_on:
+        chosen = chosen.explain(reasons)
+    check_augmentation(chosen, dataset.label_space)
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
     job = Job(folder, dataset, split, chosen, resume, log)

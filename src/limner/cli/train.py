@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 def train(
     data: Path = typer.Argument(..., help="Folder of pictures and masks."),
-    recipe: str | None = typer.Option(None, help="Recipe file, or auto; default: decide one."),
+    recipe: str | None = typer.Option(None, help="Recipe file, its name in the package, or auto; default: decide one."),
+    preset: str | None = typer.Option(
+        None, help="Variations for a kind of pictures: photo, microscopy, radiology, aerial."
+    ),
     settings: list[str] = typer.Option([], "--set", help="KEY=VALUE that overrules the recipe; repeatable."),
     budget: str | None = typer.Option(None, help="Wall-clock time from the first step to the last, as in 10m."),
     out: Path | None = typer.Option(None, help="Run folder; default: runs/<name of DATA>."),
@@ -40,6 +43,7 @@ def train(
         result = call(
             data,
             recipe=recipe,
+            preset=preset,
             settings=parse_settings(settings),
             budget=budget,
             out=out,

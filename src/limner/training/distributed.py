@@ -22,12 +22,13 @@ from timm.layers.norm_act import convert_sync_batchnorm
 from torch import nn
 
 from limner.core.errors import MachineError
+from limner.training.failure import partners
 from limner.training.loader import PatchLoader
 from limner.training.mixing import Piece
 from limner.training.place import Place
 
 T = TypeVar("T")
-WAIT = timedelta(hours=12)  # for the first process, which checks the data and validates while the others do nothing
+WAIT = timedelta(hours=4)  # for the first process, which checks the data and validates while the others do nothing
 
 
 class PartLoader(PatchLoader):
@@ -182,11 +183,13 @@ def made_by_first(place: Place, make: Callable[[], T]) -> T:
 
     Raises
     ------
-    MachineError : in the others, when it fails.
+    MachineError : in the others, when it fails; a process cannot be reached.
     """
-    crew = Crew(place, bfloat16=False)
+    with partners(place.world):
+        crew = Crew(place, bfloat16=False)
     if not place.first:
-        value, failure = crew.from_first((None, ""))
+        with partners(place.world):
+            value, failure = crew.from_first((None, ""))
         if failure:
             raise MachineError(f"the first process failed: {failure}", expected="it to go well", fix="see what it says")
         return value  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What a step can fail with: memory that ran out, a loss that is no number any more."""
+"""What a run can fail with: memory that ran out, a loss that is no number any more, a process that is gone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from contextlib import contextmanager
 from limner.core.errors import DataError, MachineError
 from limner.core.recipe import Recipe
 
+# what gloo and NCCL say when another process is gone
+NO_PARTNER = (
+    "closed by peer",
+    "reset by peer",
+    "broken pipe",
+    "nccl error",
+    "connection refused",
+    "timed out",
+    "fullmesh",
+)
 # what torch and NumPy say where no class of their own tells it
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate", "alloc_failed")
 
@@ -19,6 +29,22 @@ def ran_out_of_memory(error: BaseException | None) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
+
+
+@contextmanager
+def partners(world: int) -> Iterator[None]:
+    """Say that one of the other ``world - 1`` processes has ended, or never came."""
+    try:
+        yield
+    except RuntimeError as error:
+        named = type(error).__name__ in ("DistBackendError", "DistNetworkError", "DistStoreError")
+        if world == 1 or not (named or any(words in str(error).lower() for words in NO_PARTNER)):
+            raise
+        raise MachineError(
+            "another process of this run has ended, or cannot be reached",
+            expected="all of them to live until the end",
+            fix="see what it says, on its own machine; --resume goes on from the last checkpoint",
+        ) from error
 
 
 def out_of_memory(recipe: Recipe, step: int, *, patches: int) -> MachineError:

@@ -117,9 +117,9 @@ def _hear(
 
 def _begin(work: Work[Job, Answer], job: Job, place: Place, port: int, pipe: Connection) -> None:
     """What a new process does."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all of a terminal's processes; the one that started us tells us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Ctrl-C reaches all of a terminal's processes; the one that started this one tells it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(place.local_rank)}
     try:
         answer = work(job, place, _Relay(pipe) if place.first else Silent())
@@ -127,6 +127,14 @@ def _begin(work: Work[Job, Answer], job: Job, place: Place, port: int, pipe: Con
         pipe.send(("failed", (time.monotonic(), *_packed(error, place.rank))))
         raise SystemExit(1) from None
     pipe.send(("done", (answer if place.first else None,)))
+
+
+def _end_with_parent() -> None:
+    """Nobody is left to end a process whose starter was killed; files are whole at any moment."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _packed(error: BaseException, rank: int) -> tuple[Any, ...]:

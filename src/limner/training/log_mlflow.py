@@ -57,10 +57,11 @@ class MLflowLog:
             for start in range(0, len(texts), 100):  # MLflow's own limit for parameters
                 self._client.log_batch(self._run, params=texts[start : start + 100])
         except Exception as error:
+            said = " ".join(str(error).split())[:200] or type(error).__name__
             raise MachineError(
-                f"MLflow does not answer: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
-                expected="a server at MLFLOW_TRACKING_URI",
-                where=os.environ.get("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+                f"MLflow does not answer: {said}",
+                expected="a server or a database at MLFLOW_TRACKING_URI",
+                where="MLFLOW_TRACKING_URI",
                 fix="start the server, correct the address, or leave out --log mlflow",
             ) from error
         write_text(file, self._run + "\n")

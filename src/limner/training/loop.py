@@ -12,7 +12,7 @@ from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoin
 from limner.training.clock import Clock
 from limner.training.crops import Crops
 from limner.training.distributed import Crew
-from limner.training.failure import diverged, out_of_memory, ran_out_of_memory
+from limner.training.failure import diverged, out_of_memory, partners, ran_out_of_memory
 from limner.training.length import begin_plan, check_length, decide_length, watch
 from limner.training.loader import Batch
 from limner.training.optimize import make_optimizer
@@ -35,12 +35,17 @@ def train(run: Run, *, resume: bool) -> Progress:
     ------
     RecipeError : the recipe does not say how long, or cannot be shared among so many processes.
     DataError : the loss is infinite or not a number; the best weights so far stay.
-    MachineError : memory ran out, also in parts of half the size; the disk is full; the last whole checkpoint stays.
+    MachineError : memory ran out, also in parts of half the size; the disk is full; another process has ended. The last whole
+        checkpoint stays.
     """
-    recipe = run.recipe
-    check_length(recipe)
+    check_length(run.recipe)
     _check_parts(run)
-    crew = Crew(run.place, bfloat16=run.bfloat16, spare_weights=has_levels(run.model))
+    with partners(run.place.world):
+        return _train(run, Crew(run.place, bfloat16=run.bfloat16, spare_weights=has_levels(run.model)), resume=resume)
+
+
+def _train(run: Run, crew: Crew, *, resume: bool) -> Progress:
+    recipe = run.recipe
     torch.use_deterministic_algorithms(True, warn_only=True)
     network = crew.place_network(run.model)
     optimizer = make_optimizer(network, recipe.optimizer, pretrained=recipe.encoder.pretrained)
