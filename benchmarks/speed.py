@@ -84,11 +84,11 @@ def limner_prediction(system: str, side: int = SIDE, repeats: int = 9) -> float:
     """Milliseconds for one picture, median."""
     import numpy as np
 
-    from limner.runtimes.pytorch import TorchPredictor
+    from limner.runtimes.pytorch import ready
 
     name, channels = ("tongue-deeplabv3plus", 3) if system == "E" else SYSTEMS[system][:2]
     _, network, bfloat16 = limner_network(name, channels)
-    predictor = TorchPredictor(network.eval(), bfloat16=bfloat16)
+    predictor = ready(network, bfloat16=bfloat16)
     x = np.random.default_rng(0).random((1, channels, side, side), np.float32)
     return median_ms(lambda: predictor(x), repeats)
 

@@ -114,18 +114,19 @@ def test_an_undefined_score_is_no_best_for_long(tmp_path):
     assert (progress.best["step"], progress.best["value"]) == (8, 0.0)
 
 
-def test_a_class_that_is_never_predicted_raises_an_alarm(tmp_path):
-    notes = runs.Notes()
+def test_a_class_that_is_not_predicted_raises_one_alarm_each_time_it_vanishes(tmp_path):
+    notes, silent = runs.Notes(), [("liver",), ("liver",), ("liver",), (), ("liver",)]
 
     def judge(module):
-        return loop.Validation("val_dice", 0.0, {"val_dice": 0.0}, ("liver",))
+        return loop.Validation("val_dice", 0.0, {"val_dice": 0.0}, silent.pop(0) if silent else ("liver",))
 
     run, log = make_run(tmp_path, recipe(), validate=judge, listener=notes)
     train(run, resume=False)
-    assert (
-        len(notes.messages) == 3 and "class 'liver'" in notes.messages[0] and "step 6" in notes.messages[0]
-    )  # not while it warms up
-    assert log[-1]["silent"] == ["liver"]
+    steps = [row["step"] for row in log if row["event"] == "validation"]
+    alarms = [note for note in notes.messages if note.startswith("alarm")]
+    assert len(steps) == 4 and len(alarms) == 1 and "class 'liver'" in alarms[0]
+    assert f"step {steps[1]}" in alarms[0]  # not while it warms up, and not twice
+    assert log[-1]["silent"] == []
 
 
 def test_a_loss_that_is_no_number_names_the_step_and_the_remedy(tmp_path):

@@ -10,6 +10,7 @@ from torch import nn
 from limner.core.errors import MachineError
 from limner.core.recipe_parts import LossPart
 from limner.losses import compound_loss
+from limner.models import build
 from limner.training.distributed import Crew
 from limner.training.loader import Batch
 from limner.training.loop import train
@@ -30,15 +31,15 @@ class Small(nn.Module):
         self.first = nn.Conv2d(3, 5, 3, padding=1)
         self.norm = nn.BatchNorm2d(5) if norm else nn.Identity()
         self.head = nn.Conv2d(5, 1, 1)
-        self.coarse = nn.Conv2d(5, 1, 1)
-        self.deep_supervision = deep_supervision
+        coarse = nn.Conv2d(5, 1, 1)
+        self.level_heads = nn.ModuleList([coarse] if deep_supervision else [])
 
     def forward(self, x):
         return self.head(F.relu(self.norm(self.first(x))))
 
     def forward_levels(self, x):
         y = F.relu(self.norm(self.first(x)))
-        return [self.head(y), self.coarse(F.avg_pool2d(y, 2, ceil_mode=True))]
+        return [self.head(y), self.level_heads[0](F.avg_pool2d(y, 2, ceil_mode=True))]
 
 
 def batch(size=5, all_valid=True):
@@ -124,7 +125,7 @@ def test_levels_are_supervised_where_the_network_has_them():
     deep, flat = Small(deep_supervision=True), Small()
     loss, grads = gradients(learner(deep, loss__deep_supervision=0.5), batch())
     plain, others = gradients(learner(flat, loss__deep_supervision=0.5), batch())
-    assert loss != plain and "coarse.weight" in grads and "coarse.weight" not in others
+    assert loss != plain and "level_heads.0.weight" in grads and len(grads) == len(others) + 2
     with torch.no_grad():
         fine, coarse = deep.forward_levels(torch.from_numpy(batch().images))
     target, valid = torch.from_numpy(batch().target), torch.from_numpy(batch().valid)
@@ -135,6 +136,17 @@ def test_levels_are_supervised_where_the_network_has_them():
     assert gradients(learner(Small(deep_supervision=True), loss__deep_supervision=0.0), batch())[0] == pytest.approx(
         plain
     )
+
+
+@pytest.mark.parametrize("architecture", ["unet", "unetpp"])
+def test_the_heads_of_real_networks_learn(tmp_path, architecture):
+    arguments = {"encoder": "plain", "encoder_widths": (4, 5, 6), "deep_supervision": True}
+    network = build(architecture, arguments, channels=3, maps=1)
+    before = {name: value.clone() for name, value in network.state_dict().items() if "level_heads" in name}
+    run, _ = runs.make_run(tmp_path, runs.recipe(schedule__steps=2), model=network)
+    train(run, resume=False)
+    after = network.state_dict()
+    assert before and all(not torch.equal(after[name], value) for name, value in before.items())
 
 
 @TRACED
@@ -215,7 +227,8 @@ def test_when_memory_runs_out_the_same_step_is_done_in_halves(tmp_path, kind):
     assert runs.weights(tmp_path / "hungry") == runs.weights(tmp_path / "told")
     assert halved == [(2, "memory ran out at step 0 with 4 patches at once")]
     assert [(e["step"], e["accumulate"]) for e in log if e["event"] == "memory"] == [(0, 2)]
-    assert len(notes.messages) == 1 and "optimizer.accumulate = 2" in notes.messages[0]
+    told = [text for text in notes.messages if "memory" in text]
+    assert len(told) == 1 and "optimizer.accumulate = 2" in told[0]
 
 
 def test_statistics_of_batch_norm_move_once_for_each_step(tmp_path):

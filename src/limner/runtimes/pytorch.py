@@ -14,6 +14,7 @@ from torch import nn
 from limner.core.bundle import Bundle
 from limner.core.errors import BundleError
 from limner.models import build
+from limner.runtimes.packed import can_pack, pack_convolutions
 
 
 class TorchPredictor:
@@ -27,7 +28,7 @@ class TorchPredictor:
 
     def __init__(self, model: nn.Module, *, bfloat16: bool) -> None:
         self.model = model
-        self.device = next(model.parameters()).device
+        self.device = next((p.device for p in model.parameters()), torch.device("cpu"))  # packed weights are no parameters
         self.bfloat16 = bfloat16
 
     def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
@@ -63,4 +64,12 @@ def load(bundle: Bundle, *, bfloat16: bool, device: str = "cpu") -> TorchPredict
             where=str(bundle.weights),
             fix="copy the whole model folder again from the run",
         ) from None
-    return TorchPredictor(model.to(device, memory_format=torch.channels_last).eval(), bfloat16=bfloat16)  # type: ignore[call-overload]
+    return ready(model, bfloat16=bfloat16, device=device)
+
+
+def ready(model: nn.Module, *, bfloat16: bool, device: str = "cpu") -> TorchPredictor:
+    """A predictor around a trained `model`, which is changed for speed and cannot be trained any more; answers are the same."""
+    model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    if bfloat16 and device == "cpu" and can_pack():
+        pack_convolutions(model, dtype=torch.bfloat16)
+    return TorchPredictor(model, bfloat16=bfloat16)

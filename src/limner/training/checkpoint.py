@@ -35,6 +35,7 @@ class Progress:
     since_best : validations since the highest.
     falls, since_fall : how often the learning rate fell under ``plateau``; validations since the last fall or the highest.
     top : ``{"step", "value"}`` of the validations whose weights are kept beside the best, best first.
+    alarmed : classes that the last validation did not see predicted at all, and that an alarm named.
     history : one row per validation.
     stopped : why it ended: ``budget``, ``patience``, ``epochs``, or empty while it runs.
     """
@@ -49,6 +50,7 @@ class Progress:
     falls: int = 0
     since_fall: int = 0
     top: list[dict[str, Any]] = field(default_factory=list)
+    alarmed: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
 

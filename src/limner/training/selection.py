@@ -41,11 +41,19 @@ def validate(run: Run, schedule: Schedule, judged: nn.Module, train_loss: float)
     run.log({"event": "validation", **row, "best": progress.best["value"], "silent": list(found.silent)})
     run.scalars(progress.step, found.scores)
     _fall_on_plateau(run, schedule)
-    for name in found.silent if schedule.progress(progress.step) > ALARM_AFTER else ():
-        run.listener.message(
-            f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})"
-        )
+    if schedule.progress(progress.step) > ALARM_AFTER:
+        _alarm(run, progress, found)
     run.changed(progress)
+
+
+def _alarm(run: Run, progress: Progress, found: Validation) -> None:
+    """Name classes that are not predicted at all: once, and again only after they were."""
+    for name in found.silent:
+        if name not in progress.alarmed:
+            run.listener.message(
+                f"alarm: class '{name}' is in the validation pictures and is not predicted at all (step {progress.step})"
+            )
+    progress.alarmed = list(found.silent)
 
 
 def _remember_highest(progress: Progress, found: Validation) -> None:

@@ -41,8 +41,9 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
 
 
 def has_levels(network: nn.Module) -> bool:
-    """Whether the network was built with further outputs that training is to supervise."""
-    return bool(getattr(network, "deep_supervision", False)) and hasattr(network, "forward_levels")
+    """Whether the network was built with heads at coarser levels, which ``forward_levels`` asks and training supervises."""
+    heads = getattr(network, "level_heads", None)
+    return isinstance(heads, nn.ModuleList) and len(heads) > 0
 
 
 class Levels(nn.Module):
