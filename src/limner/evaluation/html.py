@@ -128,7 +128,8 @@ def summary_sentences(page: ReportPage) -> list[str]:
     sentences = [f"{report.model} was scored on finding: {classes}."]
     if page.recipe is not None:
         on = "" if page.num_train is None else f" on {_plural(page.num_train, 'picture')}"
-        kind = f"{page.recipe.model.architecture} with the encoder {page.recipe.encoder.name}"
+        encoder = page.recipe.encoder.name
+        kind = page.recipe.model.architecture + (f" with the encoder {encoder}" if encoder != "plain" else "")
         sentences = [f"A neural network ({kind}) was trained{on} to find: {classes}."]
     pictures = f"{_plural(report.samples, f'{SPLITS.get(report.split, report.split)} picture')}{which}"
     if not score.n:

@@ -28,7 +28,9 @@ class TorchPredictor:
 
     def __init__(self, model: nn.Module, *, bfloat16: bool) -> None:
         self.model = model
-        self.device = next((p.device for p in model.parameters()), torch.device("cpu"))  # packed weights are no parameters
+        self.device = next(
+            (p.device for p in model.parameters()), torch.device("cpu")
+        )  # packed weights are no parameters
         self.bfloat16 = bfloat16
 
     def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:

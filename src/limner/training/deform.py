@@ -137,7 +137,9 @@ def source_box(
     xs, ys = (-reach, patch_hw[1] - 1 + reach), (-reach, patch_hw[0] - 1 + reach)
     corners = np.array([(x, y, 1.0) for x in xs for y in ys]) @ back.T
     if deformation is not None and deformation.perspective is not None:
-        corners = corners / np.maximum(corners[:, 2:], NEAREST_HORIZON)
+        if corners[:, 2].min() < NEAREST_HORIZON:  # of patches of a few pixels: the farthest point is then no corner
+            return 0, size_hw[0], 0, size_hw[1]
+        corners = corners / corners[:, 2:]
     (low_x, low_y, _), (high_x, high_y, _) = corners.min(0).tolist(), corners.max(0).tolist()
     top, bottom = _mirrored_in(low_y - 1, high_y + 1, size_hw[0])
     left, right = _mirrored_in(low_x - 1, high_x + 1, size_hw[1])
