@@ -76,15 +76,7 @@ def predict(
             rows.append({"input": str(job.source), "error": error.as_dict()})
             listener.message(f"{job.source}: {error.found}")
         else:
-            rows.append(
-                {
-                    "input": str(job.source),
-                    "output": f"{job.target}.png",
-                    "size_hw": list(prediction.labels.shape),
-                    "classes": prediction.pixels(),
-                    "seconds": round(prediction.seconds, 4),
-                }
-            )
+            rows.append(_row(job, prediction))
         listener.progress("predict", done, len(jobs))
     manifest = {
         "model": str(model),
@@ -94,6 +86,17 @@ def predict(
     }
     write_json(folder / MANIFEST, manifest)
     return manifest
+
+
+def _row(job: Job, prediction: Prediction) -> dict[str, Any]:
+    """The line of the manifest for a picture that was segmented."""
+    return {
+        "input": str(job.source),
+        "output": f"{job.target}.png",
+        "size_hw": list(prediction.labels.shape),
+        "classes": prediction.pixels(),
+        "seconds": round(prediction.seconds, 4),
+    }
 
 
 def _open(model: Path | str, *, tile: int | None, scores: bool) -> tuple[Segmenter, LabelSpace]:

@@ -56,6 +56,7 @@ class TrainResult:
         return {**vars(self), "run": str(self.run), "model": str(self.model)}
 
 
+# long because of its arguments and their docstring: the body is 25 lines
 def train(
     data: Path | str,
     *,
@@ -121,20 +122,18 @@ def train(
     progress = fit(job, place, hears)
     if not progress.stopped or not place.first:
         return _without_scores(job, place, progress, f"limner train {data} --out {folder.path} --resume", hears)
-    test = judge_and_report(
-        folder,
-        job.dataset,
-        job.split,
-        progress,
-        command=f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER",
-        listener=hears,
-    )
-    if log:
-        with open_logs(log, folder, job.recipe, hears) as logs:
+    return _judged(job, progress, f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER", hears)
+
+
+def _judged(job: Job, progress: Progress, command: str, listener: Listener) -> TrainResult:
+    """The result with the test scores; writes the report, and the mark that the run is finished."""
+    test = judge_and_report(job.folder, job.dataset, job.split, progress, command=command, listener=listener)
+    if job.log:
+        with open_logs(job.log, job.folder, job.recipe, listener) as logs:
             logs.scalars(progress.step, _test_scalars(test))
     result = {**_facts(progress), "test": test}
-    folder.finish(result)
-    return _result(folder, result)
+    job.folder.finish(result)
+    return _result(job.folder, result)
 
 
 def _begin(
