@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from limner.api.demo import DATA
 from limner.api.open import open_segmenter
 from limner.data.dataset import open_dataset
-from limner.evaluation.figures import difference, overlay, to_display
+from limner.evaluation.pictures import difference, overlay, to_display
 
 NAMES = ("images/0532c64c2fd0c4d3.png", "images/136000dc18fa6def.png")
 TITLES = ("picture", "truth", "prediction", "difference")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from limner.api.check import check
+    from limner.api.compare import compare
     from limner.api.convert import convert
     from limner.api.demo import demo
     from limner.api.evaluate import evaluate
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from limner.api.plan import plan
     from limner.api.predict import predict
     from limner.api.train import train
+    from limner.core.annotation import Annotation
     from limner.core.bundle import Bundle
     from limner.core.labels import LabelSpace
     from limner.core.prediction import Prediction
@@ -31,8 +33,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-_VERBS = ("check", "convert", "demo", "evaluate", "import_keras", "info", "models", "plan", "predict", "train")
+_VERBS = (
+    "check",
+    "compare",
+    "convert",
+    "demo",
+    "evaluate",
+    "import_keras",
+    "info",
+    "models",
+    "plan",
+    "predict",
+    "train",
+)
 _NOUNS = {
+    "Annotation": "annotation",
     "Bundle": "bundle",
     "LabelSpace": "labels",
     "Prediction": "prediction",
@@ -42,6 +57,7 @@ _NOUNS = {
 }
 
 __all__ = [
+    "Annotation",
     "Bundle",
     "LabelSpace",
     "Prediction",
@@ -50,6 +66,7 @@ __all__ = [
     "Sample",
     "__version__",
     "check",
+    "compare",
     "convert",
     "demo",
     "evaluate",

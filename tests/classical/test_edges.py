@@ -81,3 +81,19 @@ def test_without_edges_there_is_no_region():
     gray = square()
     assert not regions_between(np.zeros_like(gray, bool), gray).any()
     assert not canny_edges(np.zeros((5, 7), np.float32)).any() and not sobel_edges(np.zeros((5, 7), np.float32)).any()
+
+
+def test_scikit_image_has_the_same_gradient_and_edges():
+    feature, filters = pytest.importorskip("skimage.feature"), pytest.importorskip("skimage.filters")
+    rng = np.random.default_rng(0)
+    gray = cv2.GaussianBlur(rng.uniform(0, 255, (47, 61)).astype(np.float32), (0, 0), 3.0)
+    along_x, along_y = gradient(gray)
+    # theirs is a mean of differences over both directions: a fourth of the sum, and 1 / sqrt(2)
+    theirs = filters.sobel(gray.astype(np.float64))[1:-1, 1:-1]
+    assert np.hypot(along_x, along_y)[1:-1, 1:-1] / (4 * np.sqrt(2)) == pytest.approx(theirs, rel=1e-3, abs=1e-3)
+    gray = square((60, 80), (15, 44), (20, 61)) + square((60, 80), (30, 50), (50, 72), 40)
+    soft = cv2.GaussianBlur(gray, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
+    ours = canny_edges(soft)
+    theirs = feature.canny(gray.astype(np.float64), sigma=1.5, low_threshold=5, high_threshold=12)
+    near = cv2.dilate(theirs.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert ours.sum() > 100 and (ours & near).sum() > 0.97 * ours.sum()

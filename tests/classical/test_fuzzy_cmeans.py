@@ -99,3 +99,16 @@ def test_a_contour_without_force_shrinks_by_its_curvature():
     half = np.zeros((60, 80), bool)
     half[:, :33] = True
     assert np.array_equal(evolve(half, np.full(half.shape, 0.5, np.float32)), half)  # straight: no curvature
+
+
+def test_the_contour_ends_where_scikit_images_does():
+    """Both make the energy of Chan and Vese small, theirs with means of brightness, ours with memberships."""
+    segmentation = pytest.importorskip("skimage.segmentation")
+    truth = disc()
+    rng = np.random.default_rng(6)
+    gray = np.clip(np.where(truth, 160, 80) + rng.normal(0, 25, truth.shape), 0, 255).astype(np.float32)
+    theirs = (
+        segmentation.morphological_chan_vese(gray.astype(np.float64), 60, init_level_set=gray > 120, smoothing=2) > 0
+    )
+    ours = fuzzy_level_set_mask(gray)
+    assert (ours != theirs).mean() < 0.01 and (ours != truth).mean() < 0.01

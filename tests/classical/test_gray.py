@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from limner.classical.gray import disc, is_constant, smooth, to_gray
+from limner.classical.gray import PLANES, disc, is_constant, smooth, to_channels, to_gray, to_unit
 from limner.classical.polarity import border_values, choose_object, is_bright_object
-from limner.core.errors import RecipeError
+from limner.core.errors import DataError, RecipeError
 
 
 def test_luminance_by_hand():
@@ -103,3 +103,45 @@ def test_object_side_of_a_threshold():
     gray[2:4, 3:5] = 200
     assert is_bright_object(gray, 100) and not is_bright_object(200 - gray, 100)
     assert not is_bright_object(gray, 100, polarity="dark")
+
+
+def test_planes_of_colour():
+    image = np.array([[[200, 0, 0], [0, 100, 0], [0, 0, 50], [100, 100, 100]]], np.uint8)
+    assert to_gray(image, plane="red")[0] == pytest.approx([255, 0, 0, 127.5])
+    assert to_gray(image, plane="green")[0] == pytest.approx([0, 255, 0, 255])
+    assert to_gray(image, plane="blue")[0] == pytest.approx([0, 0, 127.5, 255])
+    # red minus green: 200, -100, 0, 0
+    assert to_gray(image, plane="red-green")[0] == pytest.approx([255, 0, 85, 85])
+    # blue minus the mean of red and green: -100, -50, 50, 0
+    assert to_gray(image, plane="blue-yellow")[0] == pytest.approx([0, 85, 255, 170])
+    assert to_gray(image, plane="saturation")[0] == pytest.approx([255, 255, 255, 0])
+    assert not to_gray(np.zeros((2, 3, 3), np.uint8), plane="saturation").any()
+
+
+def test_one_channel_counts_as_three_equal_ones():
+    image = np.array([[[3], [9], [5]]], np.uint8)
+    for plane in PLANES:
+        assert np.array_equal(to_gray(image, plane=plane), to_gray(np.repeat(image, 3, axis=2), plane=plane))
+    for channels in (2, 4):
+        with pytest.raises(DataError, match=f"'red' of a picture with {channels} channels"):
+            to_gray(np.zeros((5, 7, channels), np.uint8), plane="red")
+    with pytest.raises(RecipeError, match="'reed'"):
+        to_gray(image, plane="reed")
+
+
+def test_channels_are_stretched_together():
+    image = np.array([[[10, 20], [60, 30]]], np.uint16)
+    assert to_channels(image) == pytest.approx(np.array([[[0, 51], [255, 102]]]), abs=1e-3)
+    assert not to_channels(np.full((2, 3, 4), 9.0)).any()
+    with pytest.raises(DataError, match="not finite"):
+        to_channels(np.array([[[np.nan, 1.0]]]))
+    with pytest.raises(DataError, match="not finite"):
+        to_unit(np.array([[[np.inf, 1.0]]]))
+
+
+def test_one_class_alone_can_be_the_object():
+    classes = np.array([[0, 0, 1, 2, 2], [0, 0, 1, 1, 2]])
+    assert np.array_equal(choose_object(classes, polarity="brightest"), classes == 2)
+    assert np.array_equal(choose_object(classes, polarity="darkest"), classes == 0)
+    assert np.array_equal(choose_object(classes + 3, polarity="darkest"), classes == 0)
+    assert not choose_object(np.zeros((2, 3), int), polarity="brightest").any()

@@ -104,3 +104,15 @@ def test_adaptive_window_and_offset():
     ]  # fmt: skip
     assert np.flatnonzero(adaptive_mask(row, window=3, offset=1.0, smoothing=0)).tolist() == [7]  # 60 < 75 < 170
     assert not adaptive_mask(row, window=3, offset=3.0, smoothing=0).any()
+
+
+@pytest.mark.parametrize("window", [5, 11])
+@pytest.mark.parametrize("offset", [0.0, 0.4])
+def test_scikit_image_has_the_same_local_means(window, offset):
+    filters = pytest.importorskip("skimage.filters")
+    gray = np.random.default_rng(window).uniform(0, 255, (23, 31)).astype(np.float32)
+    theirs = filters.threshold_local(
+        gray.astype(np.float64), window, method="mean", mode="nearest", offset=-offset * float(gray.std())
+    )
+    ours = adaptive_mask(gray, window=window, offset=offset, polarity="bright", smoothing=0)
+    assert np.array_equal(ours, gray > theirs)

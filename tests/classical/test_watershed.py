@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from limner.classical.gray import smooth
 from limner.classical.watershed import cores, watershed_mask, watershed_regions
 from tests.contracts.test_classical import disc
 
@@ -50,3 +51,16 @@ def test_tiny_pictures(size):
     gray = np.zeros(size, np.float32)
     gray[-1, -1] = 255
     assert watershed_regions(gray, smoothing=0).tolist() == (gray > 0).astype(int).tolist()
+
+
+def test_scikit_image_floods_to_the_same_lines():
+    segmentation = pytest.importorskip("skimage.segmentation")
+    filters = pytest.importorskip("skimage.filters")
+    rng = np.random.default_rng(0)
+    truth = disc((70, 90), (32, 30), 15) | disc((70, 90), (40, 68), 12)
+    gray = np.clip(np.where(truth, 190, 60) + rng.normal(0, 8, truth.shape), 0, 255).astype(np.float32)
+    soft = smooth(gray, 1.0)
+    inside = cores(truth, share=0.3)
+    markers = np.where(inside, 2, cores(~truth, share=0.3, most=8.0)).astype(np.int32)
+    theirs = segmentation.watershed(filters.sobel(soft), markers) == 2
+    assert (watershed_mask(gray) != theirs).mean() < 0.02 and (watershed_mask(gray) != truth).mean() < 0.02

@@ -25,7 +25,11 @@ def home(tmp_path):
 def test_scores_by_hand(home):
     found = limner("evaluate", home / "pred", home / "data", "--json").document
     scores = {metric: by_class["foreground"]["mean"] for metric, by_class in found["scores"].items()}
-    assert scores == pytest.approx({"dice": 12 / 18, "iou": 0.5, "precision": 1.0, "recall": 0.5, "accuracy": 0.75})
+    expected = {"dice": 12 / 18, "iou": 0.5, "precision": 1.0, "recall": 0.5, "accuracy": 0.75, "specificity": 1.0}
+    expected |= {"volumetric_similarity": 12 / 18}
+    # the truth is 2 rows of 6, all of it boundary; the prediction the upper row: 6 pixels at 0, 6 at 0, 6 at 1
+    expected |= {"hd95": 1.0, "hd": 1.0, "assd": 6 / 18, "surface_dice": 1.0, "boundary_iou": 0.5}
+    assert scores == pytest.approx(expected)
     assert found["samples"] == 10 and found["split"] == "all" and found["missing"] == [] and found["threshold"] is None
 
 
@@ -72,9 +76,65 @@ def test_predictions_that_cannot_be_scored(home):
     assert "no model at" in refused(limner("evaluate", home / "nowhere", home / "data"))
 
 
-def test_a_model_of_other_classes_is_refused(tmp_path):
+def test_overlap_alone_is_on_request(home):
+    found = limner("evaluate", home / "pred", home / "data", "--metrics", "overlap", "--json").document
+    assert list(found["scores"]) == list(found["definitions"]) == ["dice", "iou", "precision", "recall", "accuracy"]
+    assert "overlap" in refused(limner("evaluate", home / "pred", home / "data", "--metrics", "over"), code=2)
+    assert "tolerance" in refused(limner("evaluate", home / "pred", home / "data", "--tolerance", "-1"), code=2)
+
+
+def test_a_tolerance_and_lengths_in_mm(home):
+    found = limner("evaluate", home / "pred", home / "data", "--tolerance", "0.5", "--json").document
+    assert found["scores"]["surface_dice"]["foreground"]["mean"] == pytest.approx(12 / 18) and found["unit"] == "px"
+    (home / "data/limner.toml").write_text("spacing = [0.5, 3.0]\n")
+    found = limner("evaluate", home / "pred", home / "data", "--json").document
+    assert found["scores"]["hd95"]["foreground"]["mean"] == pytest.approx(0.5) and found["unit"] == "mm"
+    assert "6 mm" in found["definitions"]["surface_dice"] and "in mm" in found["definitions"]["assd"]
+
+
+def test_groups_of_the_data_are_drawn_together(home):
+    rows = [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", "test", f"patient {i // 5}"] for i in range(10)]
+    write_csv(home / "data/splits.csv", rows)
+    found = limner("evaluate", home / "pred", home / "data", "--out", home / "out", "--json").document
+    assert found["interval"] == {"unit": "group", "number": 2} and "2 groups" in found["notes"][0]
+    assert (home / "out/per_image.csv").read_text().splitlines()[1].endswith(",patient 0")
+
+
+def test_a_split_without_training_pictures_is_scored(home):
+    rows = [[f"images/p.{i:02d}.png", f"masks/p.{i:02d}.png", "test" if i < 4 else "val", ""] for i in range(10)]
+    write_csv(home / "data/splits.csv", rows)
+    for part, number in ((None, 4), ("test", 4), ("val", 6), ("all", 10)):
+        options = ["--split", part] if part else []
+        assert limner("evaluate", home / "pred", home / "data", *options, "--json").document["samples"] == number
+
+
+def test_what_other_tools_would_have_printed(home):
+    found = limner("evaluate", home / "pred", home / "data", "--compat", "--json").document
+    values = {(row["tool"], row["call"]): row["value"] for row in found["compat"]}
+    assert values["system A", "mean over pictures of the Jaccard index"] == pytest.approx(0.5)
+    assert values["system B", "Dice of all pixels, true masks of 0 and 255"] == pytest.approx(
+        510 * 60 / (255 * 120 + 60)
+    )
+    assert "compat" not in limner("evaluate", home / "pred", home / "data", "--json").document
+    shown = limner("evaluate", home / "pred", home / "data", "--compat").out
+    assert "MONAI" in shown and "HD95" in shown
+
+
+def test_stray_predictions_are_named(home):
+    save(home / "pred/extra.png", np.zeros((4, 6), np.uint8))
+    assert "extra.png" in limner("evaluate", home / "pred", home / "data").out
+    save(home / "pred/old/p.03.png", np.zeros((4, 6), np.uint8))
+    assert "2 files for the picture images/p.03.png" in refused(limner("evaluate", home / "pred", home / "data"))
+
+
+def test_a_model_is_calibrated_and_one_of_other_classes_refused(tmp_path):
     tiny.make_data(tmp_path / "two", count=6)
     assert limner("train", tmp_path / "two", "--out", tmp_path / "run", *tiny.words(schedule__epochs=1)).code == 0
+    found = limner("evaluate", tmp_path / "run", tmp_path / "two", "--json").document
+    assert 0 <= found["scores"]["ece"]["foreground"]["pooled"] <= 1 and sum(
+        row["n"] for row in found["calibration"]["foreground"]
+    )
+    assert "brier" in found["definitions"] and found["data_checksum"]
     tiny.make_data(tmp_path / "three", count=6, classes=3)
     text = refused(limner("evaluate", tmp_path / "run", tmp_path / "three"))
     assert "2" in text and "class" in text

@@ -1,19 +1,20 @@
 """Given splits to the letter; automatic ones keep groups and copies together and show every class everywhere."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
+from hypothesis import given as given_cases
+from hypothesis import strategies as st
 
 from limner.core.errors import DataError, RecipeError
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import open_dataset
-from limner.data.groups import guess_groups
-from limner.data.layouts import Item
 from limner.data.splits import make_split, read_split, split_checksum, write_split
+from tests.data.imagined import imagined
 from tests.make_data import SMALL, labels, make_folder, picture, save, write_csv
 
 AUTOMATIC = SplitPart(val_share=0.15)
+GIVEN = SplitPart(rule="given", val_share=0.15)
 
 
 def fill(root, stems, classes=lambda i: 2):
@@ -40,14 +41,14 @@ def by_group(split, key=lambda item: item.group):
 
 def test_a_given_split_is_obeyed_to_the_letter(tmp_path):
     rows = [(f"a{i:02d}", ("train", "val", "test")[i % 3], "") for i in range(9)]
-    split = make_split(given(tmp_path, rows), rule=AUTOMATIC, seed=5)
+    split = make_split(given(tmp_path, rows), rule=GIVEN, seed=5)
     assert {i.image.stem: i.split for i in split.items} == {stem: part for stem, part, _ in rows}
     assert split.counts() == {"train": 3, "val": 3, "test": 3} and split.rule == "given by splits.csv"
 
 
 def test_missing_validation_comes_from_train_by_group_and_never_from_test(tmp_path):
     rows = [(f"a{i:02d}", "test" if i >= 24 else "train", f"g{i // 4}") for i in range(30)]
-    split = make_split(given(tmp_path, rows), rule=AUTOMATIC, seed=0)
+    split = make_split(given(tmp_path, rows), rule=GIVEN, seed=0)
     assert {i.image.stem for i in split.part("test")} == {f"a{i:02d}" for i in range(24, 30)}
     inside = by_group(split)
     assert all(len(inside[f"g{g}"]) == 1 for g in range(6)) and split.counts()["val"] == 4
@@ -56,19 +57,17 @@ def test_missing_validation_comes_from_train_by_group_and_never_from_test(tmp_pa
 
 def test_few_groups_or_single_ones_validate_by_picture(tmp_path):
     four = make_split(
-        given(tmp_path / "a", [(f"a{i:02d}", "train", f"g{i % 4}") for i in range(20)]), rule=AUTOMATIC, seed=0
+        given(tmp_path / "a", [(f"a{i:02d}", "train", f"g{i % 4}") for i in range(20)]), rule=GIVEN, seed=0
     )
     assert four.counts() == {"train": 17, "val": 3, "test": 0} and "by picture" in four.rule
     assert any("too good" in note for note in four.notes)
-    single = make_split(
-        given(tmp_path / "b", [(f"a{i:02d}", "train", f"g{i}") for i in range(20)]), rule=AUTOMATIC, seed=0
-    )
+    single = make_split(given(tmp_path / "b", [(f"a{i:02d}", "train", f"g{i}") for i in range(20)]), rule=GIVEN, seed=0)
     assert "by picture" in single.rule and single.counts()["val"] == 3
 
 
 def test_a_test_that_shares_the_groups_is_mirrored_by_validation(tmp_path):
     rows = [(f"a{i:02d}", "test" if i // 6 % 4 == 3 else "train", f"kind{i % 6}") for i in range(48)]
-    split = make_split(given(tmp_path, rows), rule=AUTOMATIC, seed=0)
+    split = make_split(given(tmp_path, rows), rule=GIVEN, seed=0)
     kinds = {item.group for item in split.part("val")}
     assert "by picture" in split.rule and "shares its groups" in split.rule and split.counts()["val"] == 5
     assert len(kinds) >= 4 and {item.group for item in split.part("train")} == {f"kind{k}" for k in range(6)}
@@ -95,7 +94,7 @@ def test_patients_in_names_stay_together_and_can_be_switched_off(tmp_path):
     assert any(len(parts) > 1 for parts in by_group(off, lambda item: item.image.stem.split("_")[0]).values())
     other = make_split(dataset, rule=SplitPart(group_by="slice([0-9])"), seed=0)
     assert set(by_group(other)) == set("01234") and all(len(parts) == 1 for parts in by_group(other).values())
-    with pytest.raises(RecipeError, match="does not match"):
+    with pytest.raises(RecipeError, match="does not match images/patient10_slice0"):
         make_split(dataset, rule=SplitPart(group_by="patient0([0-9])"), seed=0)
 
 
@@ -160,36 +159,81 @@ def test_written_splits_are_read_back(tmp_path):
         read_split(tmp_path / "split.csv", dataset.with_items(dataset.items[1:]))
 
 
-@pytest.mark.parametrize(
-    ("names", "groups"),
-    [
-        ([f"patient{p:02d}_slice{z}" for p in (1, 7, 9) for z in (3, 4)], {"patient01", "patient07", "patient09"}),
-        ([f"sub-{p:02d}_ses-{z}_T1w" for p in (1, 2, 3) for z in (1, 2)], {"sub-01", "sub-02", "sub-03"}),
-        ([f"s{p}-00{z}" for p in (12, 13, 14) for z in (3, 4)], {"s12", "s13", "s14"}),
-        ([f"case_{p}_t{z}" for p in (5, 6, 7) for z in (1, 2)], {"case_5", "case_6", "case_7"}),
-        ([f"Image_{p:02d}{side}" for p in (1, 2, 3) for side in "LR"], {"Image_01", "Image_02", "Image_03"}),
-        ([f"eye{p}_png.rf.174376ba9b69af7{z}" for p in "abc" for z in (1, 2)], {"eyea", "eyeb", "eyec"}),
-    ],
-)
-def test_groups_are_seen_in_names(names, groups):
-    found, seen = guess_groups([Item(f"images/{name}.png", Path(name), None) for name in names])
-    assert seen and set(found.values()) == groups
-    assert all(name.startswith(found[f"images/{name}.png"]) for name in names)
+def test_automatic_switches_off_a_split_that_the_data_bring(tmp_path):
+    rows = [(f"a{i:02d}", ("train", "val", "test")[i % 3], "") for i in range(12)]
+    dataset = given(tmp_path, rows)
+    split = make_split(dataset, rule=SplitPart(rule="automatic"), seed=0)
+    assert {i.image.stem: i.split for i in split.items} != {stem: part for stem, part, _ in rows}
+    assert split.counts() == {"train": 9, "val": 1, "test": 2} and split.rule.startswith(
+        "automatic, by picture, seed 0"
+    )
+    assert "the split given by splits.csv is not used" in split.notes[0]
+    assert make_split(dataset, rule=SplitPart(rule="data"), seed=0).rule == "given by splits.csv"
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        [f"img{i:03d}" for i in range(9)], [f"p{i:02d}" for i in range(9)], [f"img_{i}" for i in range(9)],
-        [f"case_{i:03d}" for i in range(9)], ["d1dbc6ee7c44a702", "98c5ead89cd06663", "0532c64c2fd0c4d3"],
-        [f"{i}" for i in range(9)], ["a_1", "a_2", "b_1", "b_2"],
-    ],
+def test_the_order_of_the_files_means_nothing(tmp_path):
+    dataset = fill(tmp_path, [f"s{p}-{z}" for p in range(6) for z in range(3)])
+    turned = dataset.with_items(dataset.items[::-1])
+    assert make_split(dataset, rule=AUTOMATIC, seed=3) == make_split(turned, rule=AUTOMATIC, seed=3)
+
+
+def test_groups_of_unequal_size_come_close_to_the_wish_and_a_rare_class_is_everywhere():
+    sizes = {"p1": 31, "p2": 2, "p3": 11, "p4": 7, "p5": 3, "p6": 13, "p7": 5, "p8": 8}
+    names = [f"{group}_z{z:02d}" for group, count in sizes.items() for z in range(count)]
+    rare = {"p3_z01": {2: 4}, "p5_z00": {2: 9}, "p8_z07": {2: 2}, "p4_z02": {2: 1}}
+    dataset = imagined(names, pixels=lambda name: {0: 30, 1: 5} | rare.get(name, {}))
+    for seed in range(5):
+        split = make_split(dataset, rule=SplitPart(), seed=seed)
+        assert abs(split.counts()["test"] - 16) <= 1 and 5 <= split.counts()["val"] <= 11
+        assert all(len(parts) == 1 for parts in by_group(split).values()) and set(by_group(split)) == set(sizes)
+        assert {i.split for i in split.items if i.name.split("/")[1][:-4] in rare} == {"train", "val", "test"}
+
+
+def test_a_test_of_one_large_group_is_told():
+    names = [f"p{p}_z{z:02d}" for p in (1, 2, 3) for z in range(20)]
+    notes = " ".join(make_split(imagined(names), rule=SplitPart(), seed=0).notes)
+    assert "33% of the pictures in place of 20%" in notes and "the test is one group only (p" in notes
+
+
+@given_cases(
+    st.lists(st.integers(0, 5), min_size=4, max_size=14), st.lists(st.sets(st.integers(0, 13), max_size=3), max_size=4),
+    st.lists(st.integers(0, 8), min_size=14, max_size=14), st.integers(0, 3),
 )  # fmt: skip
-def test_counters_are_no_groups(names):
-    assert guess_groups([Item(f"images/{name}.png", Path(name), None) for name in names]) == ({}, "")
+def test_no_group_and_no_copy_is_ever_in_two_parts(groups, alike, digests, seed):
+    """The units are worked out here by merging sets until nothing changes."""
+    names = [f"images/{i}.png" for i in range(len(groups))]
+    near = [tuple(names[i] for i in sorted(one) if i < len(names)) for one in alike]
+    dataset = imagined(
+        [str(i) for i in range(len(groups))], groups=[f"g{group}" if group else "" for group in groups],
+        digests=[f"d{d}" if d else f"own{i}" for i, d in enumerate(digests)], alike=tuple(one for one in near if len(one) > 1),
+    )  # fmt: skip
+    sets = [{name} for name in names] + [set(one) for one in near if one]
+    for values in (groups, digests):
+        sets += [{n for n, v in zip(names, values, strict=False) if v == value} for value in set(values) if value]
+    units = merged(sets)
+    split = make_split(dataset, rule=SplitPart(), seed=seed)
+    part = {item.name: item.split for item in split.items}
+    assert len(part) == len(names) and split.part("train") and split.part("val")
+    if len(units) > 1:
+        assert all(len({part[name] for name in unit}) == 1 for unit in units)
+        assert bool(split.part("test")) == (len(units) > 2)
+    else:
+        assert "says nothing about new groups" in " ".join(split.notes)
 
 
-def test_folders_are_groups():
-    names = [f"images/{who}/{z}.png" for who in ("anna", "ben", "eva") for z in range(2)]
-    groups, seen = guess_groups([Item(name, Path(name), None) for name in names])
-    assert seen == "folder names" and groups["images/ben/1.png"] == "ben"
+def merged(sets):
+    done = []
+    for one in (set(each) for each in sets if each):
+        touching = [other for other in done if other & one]
+        done = [other for other in done if not other & one] + [one.union(*touching)]
+    return done
+
+
+def test_near_copies_stay_together_when_validation_is_drawn_from_a_given_split():
+    dataset = imagined(
+        [f"a{i:02d}" for i in range(20)], splits=["train"] * 20, alike=(("images/a03.png", "images/a11.png"),)
+    )
+    for seed in range(12):
+        split = make_split(dataset, rule=SplitPart(rule="given", val_share=0.5), seed=seed)
+        part = {item.name: item.split for item in split.items}
+        assert part["images/a03.png"] == part["images/a11.png"]

@@ -1,75 +1,23 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from limner.core.labels import LabelSpace
+from limner.evaluation.curves import curve_figure, curves_together
 from limner.evaluation.evaluate import evaluate_pairs
-from limner.evaluation.figures import (
-    CORRECT,
-    FALSE_ALARM,
-    MISSED,
-    WRONG_CLASS,
-    curve_figure,
+from limner.evaluation.figure_style import to_png, to_svg
+from limner.evaluation.figures import calibrated, plots_of, write_figures
+from limner.evaluation.gallery import Case, draw_case
+from limner.evaluation.inspection import Inspector
+from limner.evaluation.plots import (
+    confusion_figure,
     dice_figure,
-    difference,
-    overlay,
-    to_display,
-    to_svg,
-    write_figures,
+    error_figure,
+    histogram_figure,
+    reliability_figure,
 )
-
-SPACE = LabelSpace(("background", "one", "two"), ((0, 0, 0), (200, 0, 0), (0, 0, 100)))
-
-
-def test_eight_bit_pictures_are_shown_as_they_are():
-    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    assert np.array_equal(to_display(image), image)
-    gray = to_display(image[..., :1])
-    assert gray.shape == (2, 4, 3) and np.array_equal(gray[..., 2], image[..., 0])
-    assert np.array_equal(to_display(image[..., 0]), gray)
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64, np.int16])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4, 9])
-def test_other_depths_are_stretched(dtype, channels):
-    image = np.linspace(300, 1100, 5 * 8 * channels).reshape(5, 8, channels).astype(dtype)
-    shown = to_display(image)
-    assert shown.shape == (5, 8, 3) and shown.dtype == np.uint8
-    assert shown.max() == 255 and shown.min() == 0
-    assert channels != 2 or not shown[..., 2].any()
-
-
-def test_odd_values_do_no_harm():
-    image = np.array([[[np.nan], [np.inf], [0.0], [1.0]]], np.float32)
-    assert to_display(image)[0, 3].tolist() == [255, 255, 255]
-    assert not to_display(np.full((3, 2, 1), 7, np.uint16)).any()
-    assert to_display(np.array([[True, False]])).tolist() == [[[255] * 3, [0] * 3]]
-    spot = np.zeros((50, 50, 1), np.uint16)
-    spot[3, 4] = 900
-    assert to_display(spot)[3, 4, 0] == 255
-
-
-def test_overlay_blends_classes_and_leaves_the_background():
-    image = np.full((4, 6, 3), 100, np.uint8)
-    labels = np.zeros((4, 6), np.uint8)
-    labels[:, 2:4], labels[:, 4:] = 1, 2
-    shown = overlay(image, labels, SPACE, opacity=0.5, outline=False)
-    assert shown[0, 0].tolist() == [100, 100, 100]
-    assert shown[0, 2].tolist() == [150, 50, 50] and shown[0, 5].tolist() == [50, 50, 100]
-    outlined = overlay(image, labels, SPACE, opacity=0.5)
-    assert outlined[0, 2].tolist() == [200, 0, 0]  # beside the background
-    assert outlined[0, 4].tolist() == [0, 0, 100]  # beside another class
-    assert outlined[0, 5].tolist() == [50, 50, 100]  # the edge of the picture is no border
-    assert outlined[0, 1].tolist() == [100, 100, 100]
-
-
-def test_difference_tells_the_kinds_of_error_apart():
-    target = np.array([[0, 1, 1, 0, 2, 1]], np.uint8)
-    pred = np.array([[0, 1, 0, 2, 1, 0]], np.uint8)
-    valid = np.array([[1, 1, 1, 1, 1, 0]], bool)
-    shown = difference(np.full((1, 6, 3), 80, np.uint8), pred, target, valid=valid, opacity=1)
-    plain = [60, 60, 60]
-    assert shown[0].tolist() == [plain, list(CORRECT), list(MISSED), list(FALSE_ALARM), list(WRONG_CLASS), plain]
 
 
 def report(names=("background", "one")):
@@ -114,10 +62,84 @@ def test_names_in_any_script_or_with_signs_can_be_drawn():
     assert "<x>" not in svg and "&lt;x&gt;" in svg
 
 
+def test_curves_together_have_a_scale_each():
+    left, right = curves_together(HISTORY, "train_loss", "val_dice", ("loss", "Dice")).axes
+    assert list(left.lines[0].get_ydata()) == [0.9, 0.5, 0.4] and list(right.lines[0].get_ydata()) == [0.25, 0.75, 0.5]
+    assert left.lines[0].get_linestyle() != right.lines[0].get_linestyle()
+    assert curves_together(HISTORY, "train_loss", "nothing", ("a", "b")) is None
+
+
+def test_histogram_counts_pictures_and_leaves_out_what_is_undefined():
+    axes = histogram_figure([0.0, 0.02, 0.97, 1.0, float("nan")], "Dice").axes[0]
+    heights = [bar.get_height() for bar in axes.patches]
+    assert (len(heights), heights[0], heights[-1], sum(heights)) == (20, 2, 2, 4)
+    assert histogram_figure([float("nan")], "Dice") is None
+
+
+def test_confusion_shows_shares_of_rows_and_says_none_for_an_empty_one():
+    figure = confusion_figure(((6, 2), (0, 0)), ("background", "<b>$x$"))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["75.0%\n6", "25.0%\n2", "none", "none"]
+    assert to_png(figure).startswith(b"\x89PNG")
+    assert confusion_figure((), ()) is None
+    many = [f"c{i}" for i in range(20)]
+    assert not confusion_figure(np.eye(20, dtype=int).tolist(), many).axes[0].texts
+    assert confusion_figure(np.eye(31, dtype=int).tolist(), [str(i) for i in range(31)]) is None
+
+
+def bins(pixels):
+    return [
+        {"from": 0, "to": 1, "n": n, "confidence": 0.8 if n else None, "accuracy": 0.6 if n else None} for n in pixels
+    ]
+
+
+def test_reliability_leaves_out_empty_bins_and_names_classes():
+    axes = reliability_figure({"_a": bins([3, 0, 5]), "$b": bins([1])}).axes[0]
+    assert [len(line.get_xdata()) for line in axes.lines] == [2, 2, 1]
+    assert [text.get_text().strip() for text in axes.figure.legends[0].get_texts()] == ["_a", "$b"]
+    assert to_png(axes.figure).startswith(b"\x89PNG")
+    assert reliability_figure({"a": bins([0])}) is None and reliability_figure({}) is None
+
+
+def test_calibration_is_shown_for_the_foreground_or_for_each_class():
+    made = {name: bins([1]) for name in ("background", "one", "foreground")}
+    two = dataclasses.replace(report(), calibration=made)
+    assert calibrated(two) == ["foreground"] and calibrated(report()) == []
+    three = dataclasses.replace(report(), calibration={**made, "two": bins([1])})
+    assert calibrated(three) == ["one", "two"]
+
+
+def test_error_bars_are_shares():
+    axes = error_figure([1, 3, 0, 0, 0, 0]).axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.25, 0.75, 0, 0, 0, 0]
+    assert error_figure([0] * 6) is None
+
+
 def test_png_files(tmp_path):
-    written = write_figures(tmp_path / "figures", report=report(), history=HISTORY)
-    assert [path.name for path in written] == ["loss.png", "validation_dice.png", "dice_per_image.png"]
+    pred, target = np.eye(6, dtype=np.uint8)[1:4], np.ones((3, 6), np.uint8)
+    space = LabelSpace(("background", "one"))
+    inspector = Inspector(space)
+    inspector.add("p", pred, target)
+    case = Case("p", np.zeros((3, 6, 3), np.uint8), target, pred, 0.5, "worst")
+    cases = [draw_case(case, space), draw_case(dataclasses.replace(case, kind="best"), space)] * 2
+    scored = report()
+    written = write_figures(
+        tmp_path / "figures", report=scored, history=HISTORY, inspection=inspector.result(), cases=cases
+    )
+    names = {path.name for path in written}
+    assert {"loss.png", "validation_dice.png", "curves.png", "dice_per_image.png", "dice_histogram.png"} <= names
+    assert {"errors.png", "worst-1-triptych.png", "worst-2-overlay.png", "best-2-triptych.png"} <= names
+    assert ("confusion.png" in names) == bool(scored.confusion) and len(names) == len(written)
     for path in written:
         with Image.open(path) as image:
-            assert image.width > 400
-    assert [p.name for p in write_figures(tmp_path / "none", report=report())] == ["dice_per_image.png"]
+            assert image.format == "PNG"
+    few = {path.name for path in write_figures(tmp_path / "none", report=report())}
+    assert few <= {"dice_per_image.png", "dice_histogram.png", "confusion.png"} and "dice_per_image.png" in few
+
+
+def test_figures_of_several_classes_lead_with_the_classes():
+    pairs = [("p", np.array([[1, 2, 0, 0]]), np.array([[1, 2, 2, 0]]), None)]
+    found = evaluate_pairs(pairs, LabelSpace(("background", "one", "two")), model="m", data="d", split="test")
+    axes = plots_of(found)["dice_per_image"]().axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["one", "two"]
+    assert plots_of(found)["loss"]() is None

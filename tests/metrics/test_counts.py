@@ -63,6 +63,24 @@ def test_shapes_must_agree(count):
         count(PRED, TARGET, valid=np.ones((4, 2), bool))
 
 
+@pytest.mark.parametrize("classes", [2, 3, 16, 17, 256, 300])
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int64])
+def test_any_number_of_classes_and_any_kind_of_integers(classes, kind, monkeypatch):
+    monkeypatch.setattr("limner.metrics.counts.CHUNK", 50)
+    top = min(classes, np.iinfo(kind).max + 1)
+    random = np.random.default_rng(classes)
+    pred, target = (random.integers(0, top, (13, 37)).astype(kind) for _ in range(2))
+    pred[0, 0] = target[0, 0] = target[1, 1] = top - 1
+    expected = confusion_matrix(target.ravel(), pred.ravel(), labels=range(classes))
+    assert np.array_equal(confusion_table(pred, target, num_classes=classes), expected)
+    assert np.array_equal(confusion_table(pred.T, target.T, num_classes=classes), expected), "not contiguous"
+
+
+def test_yes_no_arrays_are_ids():
+    table = confusion_table(PRED > 0, TARGET > 0, num_classes=2)
+    assert table.tolist() == [[2, 1], [2, 3]]
+
+
 def test_many_classes_do_not_overflow_small_integers():
     target, pred = np.array([200, 250, 3], np.uint8), np.array([200, 3, 250], np.uint8)
     counts = count_classes(pred, target, num_classes=256)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
-
-import numpy as np
 
 from limner.api.open import classical_method, open_segmenter
 from limner.api.plan import split_dataset
+from limner.api.predicted import Predicted
 from limner.api.run_report import data_facts, make_cases, score_items, versions
 from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
 from limner.core.errors import BundleError, DataError, UsageError
-from limner.core.files import prepare_output, write_text
-from limner.core.labels import Labels, LabelSpace
-from limner.core.prediction import Prediction
+from limner.core.files import prepare_output
+from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Segmenter, Silent
 from limner.core.report import Report
-from limner.core.sample import Sample
 from limner.data.dataset import Dataset, Item, open_dataset
-from limner.data.images import SUFFIXES
-from limner.data.masks import read_raw_mask
 from limner.data.splits import Split, read_split, split_checksum
 from limner.evaluation.evaluate import Scorer, write_report_files
-from limner.evaluation.html import ReportPage, render_report
+from limner.evaluation.figures import write_figures
+from limner.evaluation.html import write_report
+from limner.evaluation.inspection import Inspector
+from limner.evaluation.measure import Plan
+from limner.evaluation.page import ReportPage
 
 SPLITS = ("train", "val", "test", "all")
 
@@ -36,6 +34,9 @@ def evaluate(
     data: Path | str,
     *,
     split: str | None = None,
+    metrics: str = "all",
+    tolerance: float | None = None,
+    compat: bool = False,
     out: Path | str | None = None,
     overwrite: bool = False,
     listener: Listener | None = None,
@@ -49,6 +50,10 @@ def evaluate(
     data : folder in any layout that ``check`` reads.
     split : ``train``, ``val``, ``test`` or ``all``; None = test, or all where the data bring no split. A run folder's own split is
         used when it was trained on these data.
+    metrics : ``all``, or ``overlap`` for those that follow from counts of pixels, which is faster; the report then does not look at
+        kinds of mistakes and sizes of objects either.
+    tolerance : distance that surface Dice accepts, in pixels, or in mm where the data declare a spacing; None = 2 pixels.
+    compat : also say what other tools would have printed for the same predictions.
     out : where to write ``summary.json``, ``per_image.csv`` and ``report.html``; None = nowhere.
 
     Raises
@@ -57,22 +62,25 @@ def evaluate(
     """
     if split is not None and split not in SPLITS:
         raise UsageError(f"--split {split}", expected=f"one of {', '.join(SPLITS)}", fix=nearest(split, SPLITS))
+    Plan(metrics, tolerance=tolerance)  # refuses what it cannot obey before anything is read
     listener, model = listener or Silent(), Path(model)
-    method = classical_method(model)
-    is_model = (model / "bundle.json").is_file() or (model / "model" / "bundle.json").is_file()
-    if not is_model and method is None and not model.is_dir():
-        raise BundleError(
-            f"no model at {model}",
-            expected="a run folder, a bundle, the name of a classical method or a folder of predicted masks",
-            where=str(model),
-            fix="check the path",
-        )
-    bundle = read_bundle(model) if is_model else None
+    method, bundle = _find_model(model)
     space = bundle.label_space if bundle is not None else None
     dataset = open_dataset(Path(data), label_space=space, allow=("SPLIT_LEAK",), listener=listener)
     folder = prepare_output(Path(out), overwrite=overwrite) if out is not None else None
     name, items, whole = _items(model, bundle, dataset, split)
-    segmenter, report = _score(model, method, bundle, dataset, items, split=name, listener=listener)
+    segmenter, label, threshold = _open(model, method, bundle, dataset, items, metrics, listener)
+    scorer = Scorer(
+        dataset.label_space, metrics=metrics, spacing=dataset.spacing, tolerance=tolerance, compat=compat
+    )  # fmt: skip
+    inspector = Inspector(dataset.label_space) if folder is not None and metrics == "all" else None
+    report = score_items(
+        segmenter, dataset, items, model=label, split=name, threshold=threshold, checksum=split_checksum(items),
+        listener=listener, scorer=scorer, inspector=inspector,
+    )  # fmt: skip
+    if isinstance(segmenter, Predicted):
+        notes = (*segmenter.notes, *report.notes)
+        report = dataclasses.replace(report, missing=segmenter.missing, notes=notes)
     if folder is not None:
         write_report_files(report, folder)
         page = ReportPage(
@@ -84,39 +92,55 @@ def evaluate(
             findings=[f.as_dict() for f in dataset.findings],
             cases=make_cases(segmenter, dataset, items, report),
             versions=versions(),
+            inspection=inspector.result() if inspector is not None else None,
+            train_groups=_train_groups(bundle, dataset, whole),
         )
-        write_text(folder / "report.html", render_report(page))
+        write_report(page, folder / "report.html", evaluation=folder)
+        write_figures(folder / "figures", report=report, inspection=page.inspection, cases=page.cases)
     return report
 
 
-def _score(
+def _train_groups(bundle: Bundle | None, dataset: Dataset, whole: Split) -> frozenset[str]:
+    """Groups that the model has seen; known only where it was trained on these data."""
+    if bundle is None or bundle.training.get("data_checksum") != dataset.checksum:
+        return frozenset()
+    return frozenset(item.group for item in whole.part("train") if item.group)
+
+
+def _find_model(model: Path) -> tuple[ClassicalSegmenter | None, Bundle | None]:
+    """The classical method or the bundle that `model` names; neither for a folder of masks."""
+    method = classical_method(model)
+    is_bundle = (model / "bundle.json").is_file() or (model / "model" / "bundle.json").is_file()
+    if not is_bundle and method is None and not model.is_dir():
+        raise BundleError(
+            f"no model at {model}",
+            expected="a run folder, a bundle, the name of a classical method or a folder of predicted masks",
+            where=str(model),
+            fix="check the path",
+        )
+    return method, read_bundle(model) if is_bundle else None
+
+
+def _open(
     model: Path,
     method: ClassicalSegmenter | None,
     bundle: Bundle | None,
     dataset: Dataset,
     items: tuple[Item, ...],
-    *,
-    split: str,
+    metrics: str,
     listener: Listener,
-) -> tuple[Segmenter, Report]:
-    """What segments, and its scores: a network, a classical method or a folder of predicted masks."""
-    checksum = split_checksum(items)
-    if method is None and bundle is None:
-        predicted = Predicted(model, dataset)
-        return predicted, _score_masks(predicted, dataset, items, split=split, checksum=checksum, listener=listener)
-    segmenter: Segmenter
-    threshold, name = None, str(model)
+) -> tuple[Segmenter, str, float | None]:
+    """What segments, what it is called in the report, and its threshold: a network, a classical method or a folder of masks."""
     if method is not None:
         _two_classes(method, dataset)
-        segmenter, name = method, method.name
-    else:
-        segmenter, opened = open_segmenter(model)
-        _same_classes(opened.label_space, dataset)
-        threshold = opened.contract.threshold if len(opened.label_space) == 2 else None
-    report = score_items(
-        segmenter, dataset, items, model=name, split=split, threshold=threshold, checksum=checksum, listener=listener
-    )
-    return segmenter, report
+        return method, method.name, None
+    if bundle is None:
+        return Predicted(model, dataset, items, listener=listener), "predicted masks", None
+    # A model may know classes that these data do not have; its scores are then not those of the data's classes.
+    has_scores = metrics == "all" and bundle.method is None and len(bundle.label_space) == len(dataset.label_space)
+    segmenter, opened = open_segmenter(model, keep_scores=has_scores)
+    _same_classes(opened.label_space, dataset)
+    return segmenter, str(model), opened.threshold
 
 
 def _items(
@@ -130,10 +154,10 @@ def _items(
     trained_here = bundle is not None and bundle.training.get("data_checksum") == dataset.checksum
     if own is not None and trained_here:
         whole = read_split(own, dataset)
-    elif dataset.split_rule:
-        whole = split_dataset(dataset, {})
+    elif any(item.split == "train" for item in dataset.items):
+        whole = split_dataset(dataset, {})  # as training would: validation may have to be taken from train
     else:
-        whole = Split(dataset.items, "none", split_checksum(dataset.items))
+        whole = Split(dataset.items, dataset.split_rule or "none", split_checksum(dataset.items))
     name = wanted or ("test" if whole.part("test") else "all")
     items = whole.items if name == "all" else whole.part(name)
     if not items:
@@ -164,87 +188,3 @@ def _same_classes(known: LabelSpace, dataset: Dataset) -> None:
             where=str(dataset.root),
             fix=f"declare them in limner.toml: classes = {list(known.names)}",
         )
-
-
-class Predicted:
-    """A folder of masks as a `Segmenter`: looks the prediction up instead of making it."""
-
-    def __init__(self, folder: Path, dataset: Dataset) -> None:
-        self.dataset = dataset
-        self.files: dict[str, list[Path]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and not {"overlays", "scores"} & set(
-                path.relative_to(folder).parts[:-1]
-            ):
-                self.files.setdefault(path.stem, []).append(path)
-                self.files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
-        if not self.files:
-            raise DataError(
-                f"no predicted masks in {folder}",
-                expected="a PNG or TIFF per picture, of the same stem",
-                where=str(folder),
-                fix="give the folder that limner predict wrote",
-            )
-
-    def find(self, name: str) -> Path | None:
-        """The file that belongs to the picture `name`: its relative stem, then its stem, with or without suffix."""
-        path = Path(name)
-        for key in (path.with_suffix("").as_posix(), name, path.stem, path.name, f"{path.stem}_mask"):
-            if key in self.files:
-                return self.files[key][0]
-        return None
-
-    def segment(self, sample: Sample) -> Prediction:
-        """The mask found for `sample`; empty where there is none."""
-        file = self.find(sample.name)
-        labels = np.zeros(sample.size_hw, np.uint8) if file is None else self._read(file)
-        return Prediction(sample.name, labels, self.dataset.label_space)
-
-    def _read(self, file: Path) -> Labels:
-        values = read_raw_mask(file).values
-        if values.ndim == 3:
-            values = values[..., 0]
-        classes = len(self.dataset.label_space)
-        if classes == 2 and len(np.unique(values)) <= 2:
-            return (values > 0).astype(np.uint8)
-        if values.max(initial=0) >= classes:
-            raise DataError(
-                f"{file.name} holds the value {values.max()}",
-                expected=f"class ids 0 to {classes - 1}",
-                where=str(file),
-                fix="save class ids, or declare the classes in limner.toml",
-            )
-        return values.astype(np.uint8) if classes <= 256 else values.astype(np.uint16)
-
-
-def _score_masks(
-    segmenter: Predicted, dataset: Dataset, items: tuple[Item, ...], *, split: str, checksum: str, listener: Listener
-) -> Report:
-    start, scorer, missing = time.perf_counter(), Scorer(dataset.label_space), []
-    for sample in _samples(dataset, items, listener):
-        if segmenter.find(sample.name) is None:
-            missing.append(sample.name)
-        assert sample.labels is not None
-        scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
-    if len(missing) == len(items):
-        raise DataError(
-            "no predicted mask belongs to any picture",
-            expected="masks named like the pictures",
-            where=str(dataset.root),
-            fix="rename them to <picture stem>.png",
-        )
-    return scorer.report(
-        model="predicted masks",
-        data=str(dataset.root),
-        split=split,
-        threshold=None,
-        split_checksum=checksum,
-        seconds=time.perf_counter() - start,
-        missing=tuple(missing),
-    )
-
-
-def _samples(dataset: Dataset, items: tuple[Item, ...], listener: Listener) -> Iterator[Sample]:
-    for done, item in enumerate(items, 1):
-        yield dataset.load(item)
-        listener.progress("evaluate", done, len(items))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.api.extras import require_training
+from limner.api.model_card import write_model_card
 from limner.core.errors import DataError, MachineError
 from limner.core.files import prepare_output
 from limner.core.labels import LabelSpace
@@ -191,3 +192,4 @@ def _write(folder: Path, network: nn.Module, recipe: Recipe, arguments: dict[str
     )
     save_weights(network, bundle.weights)
     bundle.save()
+    write_model_card(bundle)

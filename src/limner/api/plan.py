@@ -19,7 +19,8 @@ from limner.core.recipe import Recipe
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset, open_dataset
 from limner.data.fingerprint import take_fingerprint
-from limner.data.splits import Split, make_split
+from limner.data.folds import deal_folds, split_of
+from limner.data.splits import AUTOMATIC, GIVEN, Split
 
 DEFAULT_SECONDS = 600.0
 
@@ -86,22 +87,34 @@ def with_preset(
 
 
 def split_dataset(dataset: Dataset, settings: Mapping[str, Any]) -> Split:
-    """The split that `settings` ask for, or the default one."""
-    recipe = Recipe().override(settings)
-    return make_split(dataset, rule=recipe.split, seed=recipe.seed)
+    """The split that `settings` ask for, or the default one; all pictures of the folds for a cross-validation."""
+    recipe = _start(dataset).override(settings)
+    if recipe.split.folds and not recipe.split.fold:
+        return deal_folds(dataset, rule=recipe.split, seed=recipe.seed, folds=recipe.split.folds).pool()
+    return split_of(dataset, rule=recipe.split, seed=recipe.seed)
+
+
+def _start(dataset: Dataset) -> Recipe:
+    """What no planning rule decides: a split that the data bring is obeyed."""
+    return Recipe(split=SplitPart(rule=GIVEN if dataset.split_rule else AUTOMATIC))
 
 
 def plan_dataset(dataset: Dataset, split: Split, settings: Mapping[str, Any], *, listener: Listener) -> Recipe:
-    """The recipe for an open data set; only pictures that may train are looked at."""
+    """The recipe for an open data set; only pictures that may train are looked at.
+
+    The folds of a cross-validation share the budget, and the recipe is planned for the share of one.
+    """
     from limner.api.machine import this_machine
     from limner.planning.planner import make_plan
 
     usable = dataset.with_items(tuple(item for item in split.items if item.split in ("train", "val")))
     facts = take_fingerprint(usable, listener)
-    budget = str(settings.get("schedule.budget", Recipe().schedule.budget))
-    seconds = DEFAULT_SECONDS if budget == "none" else parse_duration(budget)
-    start = dataclasses.replace(Recipe(), split=SplitPart(rule="given" if dataset.split_rule else "automatic"))
+    start = _start(dataset)
+    wanted = start.override(settings)
+    seconds = DEFAULT_SECONDS if wanted.schedule.budget == "none" else parse_duration(wanted.schedule.budget)
+    if wanted.split.folds and not wanted.split.fold:
+        seconds /= wanted.split.folds
     recipe = make_plan(
         facts, this_machine(), dataset.label_space, budget_seconds=seconds, start=start, overrides=settings
     )
-    return dataclasses.replace(recipe, reasons={"split.rule": split.rule, **recipe.reasons})
+    return dataclasses.replace(recipe, reasons={**recipe.reasons, "split.rule": split.rule})

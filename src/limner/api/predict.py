@@ -19,7 +19,7 @@ from limner.core.prediction import Prediction
 from limner.core.protocols import Listener, Segmenter, Silent
 from limner.core.sample import Sample
 from limner.data.images import SUFFIXES, read_image, write_image, write_labels
-from limner.evaluation.figures import overlay as draw_overlay
+from limner.evaluation.pictures import overlay as draw_overlay
 
 MANIFEST = "predictions.json"
 

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from limner.api.classical_recipe import classical_recipe
 from limner.api.extras import require_training
-from limner.api.fit import Job, check_parts, fit
-from limner.api.logs import open_logs, require_logs
+from limner.api.fit import Job, check_parts
+from limner.api.folds import FoldsJob, begin_folds, check_place, train_folds
+from limner.api.logs import require_logs
+from limner.api.one_run import TrainResult, everywhere, result_of, run_job
 from limner.api.plan import plan_dataset, split_dataset, with_preset
 from limner.api.run_folder import RunFolder
-from limner.api.run_report import judge_and_report
 from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
-from limner.core.errors import RecipeError
+from limner.core.errors import LimnerError, RecipeError, UsageError
 from limner.core.named_recipes import AUTO, read_recipe
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, open_dataset
-from limner.data.splits import Split, make_split, read_split
+from limner.data.folds import Folds, deal_folds, split_of
+from limner.data.splits import AUTOMATIC, GIVEN, Split, is_given, read_split
 from limner.training.place import Place, find_place
 
-if TYPE_CHECKING:
-    from limner.training.checkpoint import Progress
+__all__ = ["TrainResult", "train"]
 
 CLEARED = {"schedule.epochs": 0, "schedule.steps": 0, "schedule.revisions": ()}
 
 
 @dataclass(frozen=True)
-class TrainResult:
-    """What a run came to.
+class Call:
+    """The arguments of `train` that decide what is trained, and where to."""
 
-    Parameters
-    ----------
-    run, model : the run folder and the bundle in it.
-    epochs, steps, seconds : of training, validation included.
-    stopped : ``budget``, ``patience``, ``epochs`` or ``interrupted``.
-    best : epoch, metric and value of the best validation.
-    test : summary of the evaluation on the test split (on validation where there is no test split); empty when interrupted.
-    """
-
-    run: Path
-    model: Path
-    epochs: float
-    steps: int
-    seconds: float
-    stopped: str
-    best: dict[str, Any]
-    test: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """``train --json``."""
-        return {**vars(self), "run": str(self.run), "model": str(self.model)}
+    folder: RunFolder
+    data: Path
+    recipe: Path | str | Recipe | None
+    preset: str | None
+    changes: Mapping[str, Any]
+    resume: bool
+    log: tuple[str, ...]
+    overwrite: bool
+    allow_leaks: bool
 
 
-# long because of its arguments and their docstring: the body is 25 lines
+# long because of its arguments and their docstring: the body is 40 lines
 def train(
     data: Path | str,
     *,
@@ -67,6 +57,7 @@ def train(
     out: Path | str | None = None,
     resume: bool = False,
     seed: int | None = None,
+    folds: int | None = None,
     devices: int = 1,
     nodes: int = 1,
     log: Sequence[str] = (),
@@ -79,13 +70,15 @@ def train(
     Parameters
     ----------
     data : folder in any layout that ``check`` reads.
-    recipe : a recipe, its file or its name, or ``auto``; None = decide one.
+    recipe : a recipe, its file or its name, the name of a classical method, or ``auto``; None = decide one.
     preset : variations for a kind of pictures, over those of the recipe: ``photo``, ``microscopy``, ``radiology`` or ``aerial``.
     settings : dotted keys that overrule the recipe and the preset.
-    budget : wall-clock time from the first step to the last, as in ``10m``.
+    budget : wall-clock time from the first step to the last, as in ``10m``; all folds together share it evenly.
     out : run folder; default ``runs/<name of data>``.
     resume : go on with the run in `out`; start it when there is none; return at once when it is finished.
     seed : of everything random.
+    folds : cross-validation: so many models, each of which holds out other pictures, one after the other. None = as the recipe
+        says, which by itself is none.
     devices, nodes : processes per machine, one GPU each, and machines. Started by torchrun or srun, the call takes both from
         there, and all processes but the first return without scores.
     log : further places for the curves: ``tensorboard``, ``mlflow``.
@@ -97,167 +90,154 @@ def train(
     ------
     DataError, RecipeError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
+    if classical_recipe(recipe) is not None:
+        from limner.api.train_classical import train_classical
+
+        assert recipe is not None
+        _refuse_network_arguments(preset=preset, folds=folds, log=log, devices=devices, nodes=nodes)
+        return train_classical(
+            data, method=recipe, settings=settings, budget=budget, out=out, resume=resume, seed=seed,
+            overwrite=overwrite, allow_leaks=allow_leaks, listener=listener,
+        )  # fmt: skip
     require_training()
     require_logs(log)
     place = find_place(devices, nodes)
     hears = (listener or Silent()) if place.first else Silent()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
-    job = _everywhere(
-        place,
-        lambda: _begin(
-            folder,
-            Path(data),
-            recipe,
-            preset,
-            _changes(settings, budget, seed, planned=recipe is None or recipe == AUTO),
-            resume=resume,
-            log=tuple(log),
-            overwrite=overwrite,
-            allow_leaks=allow_leaks,
-            listener=hears,
-        ),
-    )
+    changes = _changes(settings, budget, seed, folds, planned=recipe is None or recipe == AUTO)
+    call = Call(folder, Path(data), recipe, preset, changes, resume, tuple(log), overwrite, allow_leaks)
+    job = everywhere(place, lambda: _begin(call, place, hears))
     if isinstance(job, TrainResult):
         return job
-    progress = fit(job, place, hears)
-    if not progress.stopped or not place.first:
-        return _without_scores(job, place, progress, f"limner train {data} --out {folder.path} --resume", hears)
-    return _judged(job, progress, f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER", hears)
+    again = f"limner train {data} --out {folder.path} --resume"
+    repeat = f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER"
+    if isinstance(job, FoldsJob):
+        return train_folds(job, place, hears, again=again, repeat=repeat)
+    return run_job(job, place, hears, again=again, repeat=repeat)
 
 
-def _judged(job: Job, progress: Progress, command: str, listener: Listener) -> TrainResult:
-    """The result with the test scores; writes the report, and the mark that the run is finished."""
-    test = judge_and_report(job.folder, job.dataset, job.split, progress, command=command, listener=listener)
-    if job.log:
-        with open_logs(job.log, job.folder, job.recipe, listener) as logs:
-            logs.scalars(progress.step, _test_scalars(test))
-    result = {**_facts(progress), "test": test}
-    job.folder.finish(result)
-    return _result(job.folder, result)
+def _refuse_network_arguments(**arguments: Any) -> None:
+    """Refuse what only the training of a network knows.
+
+    Raises
+    ------
+    UsageError : one of them was given.
+    """
+    given = [name for name, value in arguments.items() if value and value != 1]
+    if given:
+        raise UsageError(
+            f"--{given[0]} with a method without a network",
+            expected="data, recipe, settings, budget, out, resume, seed",
+            where=f"--{given[0]}",
+            fix="leave it out, or train a network",
+        )
 
 
-def _begin(
-    folder: RunFolder,
-    data: Path,
-    recipe: Path | str | Recipe | None,
-    preset: str | None,
-    changes: dict[str, Any],
-    *,
-    resume: bool,
-    log: tuple[str, ...],
-    overwrite: bool,
-    allow_leaks: bool,
-    listener: Listener,
-) -> Job | TrainResult:
+def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | TrainResult:
     """Check the data, decide recipe and split, make the folder; or the result of a run that is finished already."""
-    finished = folder.finished() if resume else None
+    folder = call.folder
+    finished = folder.finished() if call.resume else None
     if finished is not None:
         listener.message(f"{folder.path} is finished already")
-        return _result(folder, finished)
-    goes_on = folder.check(resume=resume, overwrite=overwrite)
-    dataset = open_dataset(data, allow=("SPLIT_LEAK",) if allow_leaks else (), listener=listener)
+        return result_of(folder, finished)
+    goes_on = folder.check(resume=call.resume, overwrite=call.overwrite)
+    dataset = open_dataset(call.data, allow=("SPLIT_LEAK",) if call.allow_leaks else (), listener=listener)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             listener.message(f"{finding.level}: {finding.message}")
-    changes, reasons = with_preset(changes, preset, dataset.label_space)
-    chosen, split = _prepare(folder, dataset, recipe, changes, listener, goes_on=goes_on)
-    if not goes_on:
-        chosen = chosen.explain(reasons)
+    changes, reasons = with_preset(call.changes, call.preset, dataset.label_space)
+    if goes_on:
+        chosen = _stored(folder, changes)
+        parts = _parts_again(folder, dataset, chosen)
+    else:
+        chosen = _decided(dataset, call.recipe, changes, listener).explain(reasons)
+        parts = _parts(dataset, chosen)
+        chosen = chosen.explain({"split.rule": parts.rule})
+        for sentence in (parts.rule, *parts.notes):
+            listener.message(f"split: {sentence}")
     check_augmentation(chosen, dataset.label_space)
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
-    job = Job(folder, dataset, split, chosen, resume, log)
+    if isinstance(parts, Folds):
+        check_place(place)
+        job_of_folds = FoldsJob(folder, dataset, parts, chosen, call.log)
+        begin_folds(job_of_folds, goes_on=goes_on, overwrite=call.overwrite)
+        return job_of_folds
+    job = Job(folder, dataset, parts, chosen, call.resume, call.log)
     check_parts(job)
-    folder.start(chosen, split, dataset.root, goes_on=goes_on, overwrite=overwrite)
+    folder.start(chosen, parts, dataset.root, goes_on=goes_on, overwrite=call.overwrite)
     return job
 
 
-def _everywhere(place: Place, begin: Callable[[], Job | TrainResult]) -> Job | TrainResult:
-    """What the first process begins with, in all that somebody else has started."""
-    if place.world == 1 or place.starts_others:
-        return begin()
-    from limner.training.distributed import made_by_first
-
-    return made_by_first(place, begin)
-
-
-def _without_scores(job: Job, place: Place, progress: Progress, command: str, listener: Listener) -> TrainResult:
-    """The result of an interrupted run, and of a process that does not judge."""
-    if place.first:
-        job.folder.remove_cache()
-        listener.message(
-            f"interrupted at step {progress.step}; the best model so far is in {job.folder.model}. Go on with: {command}"
-        )
-    facts = _facts(progress)
-    return _result(job.folder, {**facts, "stopped": facts["stopped"] or "interrupted", "test": {}})
-
-
-def _test_scalars(test: dict[str, Any]) -> dict[str, float]:
-    """Means of the test scores that are defined, by metric and class."""
-    return {
-        f"test_{metric}/{name}": score["mean"]
-        for metric, by_class in test["scores"].items()
-        for name, score in by_class.items()
-        if score["mean"] is not None
-    }
-
-
 def _changes(
-    settings: Mapping[str, Any] | None, budget: str | None, seed: int | None, *, planned: bool
+    settings: Mapping[str, Any] | None, budget: str | None, seed: int | None, folds: int | None, *, planned: bool
 ) -> dict[str, Any]:
     """What the call fixes; a budget goes before the length that a given recipe was measured for."""
     changes: dict[str, Any] = {}
     if budget is not None:
         changes = {"schedule.budget": budget} if planned else {**CLEARED, "schedule.budget": budget}
     changes |= settings or {}
+    if folds is not None:
+        if folds < 2:
+            raise UsageError(
+                f"--folds {folds}", expected="at least 2", where="--folds", fix="--folds 5, or leave it out"
+            )
+        changes["split.folds"] = folds
     return changes | ({"seed": seed} if seed is not None else {})
 
 
-def _prepare(
-    folder: RunFolder,
-    dataset: Dataset,
-    recipe: Path | str | Recipe | None,
-    changes: dict[str, Any],
-    listener: Listener,
-    *,
-    goes_on: bool,
-) -> tuple[Recipe, Split]:
-    """The recipe and split of the run: those in the folder when it is resumed, else given or planned ones."""
-    if goes_on:
-        stored = Recipe.read(folder.recipe)
-        explicit = {key: value for key, value in changes.items() if key not in CLEARED or value}
-        wanted = stored.override(explicit)
-        if wanted != stored:
-            different = [key for key, value in explicit.items() if stored.get(key) != wanted.get(key)]
-            raise RecipeError(
-                f"the run in {folder.path} was started with other values of {', '.join(different)}",
-                expected="the same ones with --resume",
-                where=str(folder.recipe),
-                fix="leave them out, or start a new run in another --out",
-            )
-        return stored, read_split(folder.split, dataset)
+def _stored(folder: RunFolder, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe of the run that is gone on with.
+
+    Raises
+    ------
+    RecipeError : the call says something else.
+    """
+    stored = Recipe.read(folder.recipe)
+    explicit = {key: value for key, value in changes.items() if key not in CLEARED or value}
+    wanted = stored.override(explicit)
+    if wanted != stored:
+        different = [key for key, value in explicit.items() if stored.get(key) != wanted.get(key)]
+        raise RecipeError(
+            f"the run in {folder.path} was started with other values of {', '.join(different)}",
+            expected="the same ones with --resume",
+            where=str(folder.recipe),
+            fix="leave them out, or start a new run in another --out",
+        )
+    return stored
+
+
+def _decided(
+    dataset: Dataset, recipe: Path | str | Recipe | None, changes: Mapping[str, Any], listener: Listener
+) -> Recipe:
+    """The given recipe, or a planned one; it says whether a split that the data bring is obeyed."""
     if isinstance(recipe, Recipe):
         chosen = recipe.override(changes)
     elif recipe is None or str(recipe) == AUTO:
-        split = split_dataset(dataset, changes)
-        return plan_dataset(dataset, split, changes, listener=listener), split
+        return plan_dataset(dataset, split_dataset(dataset, changes), changes, listener=listener)
     else:
         chosen = read_recipe(recipe).override(changes)
-    return chosen, make_split(dataset, rule=chosen.split, seed=chosen.seed)
+    return chosen.override({"split.rule": GIVEN if is_given(dataset, chosen.split) else AUTOMATIC})
 
 
-def _facts(progress: Progress) -> dict[str, Any]:
-    epochs = progress.history[-1]["epoch"] if progress.history else 0.0
-    return {
-        "epochs": epochs,
-        "steps": progress.step,
-        "seconds": round(progress.seconds, 2),
-        "stopped": progress.stopped,
-        "best": {
-            key: None if value != value else value for key, value in progress.best.items()
-        },  # NaN: no class to see
-    }
+def _parts(dataset: Dataset, recipe: Recipe) -> Split | Folds:
+    """Who trains, chooses and judges; for a cross-validation in which fold each picture is."""
+    rule = recipe.split
+    if rule.folds and not rule.fold:
+        return deal_folds(dataset, rule=rule, seed=recipe.seed, folds=rule.folds)
+    return split_of(dataset, rule=rule, seed=recipe.seed)
 
 
-def _result(folder: RunFolder, facts: dict[str, Any]) -> TrainResult:
-    return TrainResult(run=folder.path, model=folder.model, **facts)
+def _parts_again(folder: RunFolder, dataset: Dataset, recipe: Recipe) -> Split | Folds:
+    """The split as it was written; as it would be made now where both agree, since that knows its rule and notes.
+
+    Folds are compared where the run is begun.
+    """
+    if recipe.split.folds and not recipe.split.fold:
+        return _parts(dataset, recipe)
+    stored = read_split(folder.split, dataset)
+    try:
+        made = split_of(dataset, rule=recipe.split, seed=recipe.seed)
+    except LimnerError:
+        return stored
+    return made if made.checksum == stored.checksum else stored

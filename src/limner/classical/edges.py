@@ -119,9 +119,11 @@ def sobel_mask(gray: Gray, *, bridge: int = 3, polarity: str = "auto", smoothing
     return regions_between(sobel_edges(soft), soft, bridge=bridge, polarity=polarity)
 
 
-def canny_mask(gray: Gray, *, bridge: int = 3, polarity: str = "auto", smoothing: float = 1.0) -> Mask:
-    """Regions between Canny's edges; arguments and result as in `sobel_mask`."""
+def canny_mask(
+    gray: Gray, *, bridge: int = 3, low_share: float = 0.4, polarity: str = "auto", smoothing: float = 1.0
+) -> Mask:
+    """Regions between Canny's edges; `low_share` as in `canny_edges`, the rest and the result as in `sobel_mask`."""
     if is_constant(gray):
         return np.zeros(gray.shape, bool)
     soft = smooth(gray, smoothing)
-    return regions_between(canny_edges(soft), soft, bridge=bridge, polarity=polarity)
+    return regions_between(canny_edges(soft, low_share=low_share), soft, bridge=bridge, polarity=polarity)

@@ -21,8 +21,10 @@ POLARITIES = {
     "auto": "the class that holds most of the border is background",
     "bright": "the darkest class is background",
     "dark": "the brightest class is background",
+    "brightest": "the brightest class alone is the object",
+    "darkest": "the darkest class alone is the object",
 }
-
+ONE_CLASS = {"brightest": -1, "darkest": 0}  # place of the class; of two classes they say the same as bright and dark
 
 SHADE = 3.0  # standard deviations
 
@@ -35,12 +37,12 @@ def choose_object(classes: npt.NDArray[Any], gray: Gray | None = None, *, polari
     classes : ``(H, W)`` class numbers from 0, in order of brightness.
     gray : ``(H, W)`` the brightness; with it and three classes or more, shades of the background are background too, as
         long as one class is left.
-    polarity : ``auto``, ``bright`` or ``dark``. Between two classes with equally much border ``auto`` takes the one with more
-        pixels for background, and of two equal ones the darker.
+    polarity : one of `POLARITIES`. Between two classes with equally much border ``auto`` takes the one with more pixels for
+        background, and of two equal ones the darker.
 
     Returns
     -------
-    ``(H, W)`` bool; all False where there is one class alone.
+    ``(H, W)`` bool, the pixels of the object; all False where there is one class alone.
 
     Raises
     ------
@@ -56,6 +58,8 @@ def choose_object(classes: npt.NDArray[Any], gray: Gray | None = None, *, polari
     shown = np.flatnonzero(sizes)
     if len(shown) < 2:
         return np.zeros(classes.shape, bool)
+    if polarity in ONE_CLASS:
+        return np.asarray(classes == shown[ONE_CLASS[polarity]])
     if polarity == "auto":
         border = np.bincount(border_values(classes), minlength=len(sizes))
         background = max(shown.tolist(), key=lambda k: (border[k], sizes[k], -k))

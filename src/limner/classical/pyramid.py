@@ -14,13 +14,13 @@ BAND = 2  # pixels on either side of an enlarged outline that are decided anew
 REACH = 8  # pixels around which the brightness of both sides is looked up
 
 
-def segment_pyramid(gray: Gray, segment: Callable[[Gray], Mask], *, levels: int) -> Mask:
+def segment_pyramid(picture: Gray, segment: Callable[[Gray], Mask], *, levels: int) -> Mask:
     """Apply `segment` to the coarsest copy and refine its answer on each finer one.
 
     Parameters
     ----------
-    gray : ``(H, W)``.
-    segment : any method of this package.
+    picture : ``(H, W)``, or ``(H, W, M)`` with the brightness as the first of M planes.
+    segment : any method of this package; it is given a smaller `picture`.
     levels : how often the picture is halved; 0 = `segment` sees the picture itself. Fewer where a side would fall below 32.
 
     Returns
@@ -32,15 +32,23 @@ def segment_pyramid(gray: Gray, segment: Callable[[Gray], Mask], *, levels: int)
     Burt, Adelson 1983, doi:10.1109/TCOM.1983.1095851, for pyramids; Bouman, Liu 1991, IEEE TPAMI 13, 99-113, for
     segmentation from coarse to fine.
     """
-    planes = [gray]
-    while len(planes) <= levels and min(planes[-1].shape) >= 2 * SMALLEST:
-        height, width = planes[-1].shape
-        half = cv2.resize(planes[-1], ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
-        planes.append(np.asarray(half, np.float32))
-    mask = segment(planes.pop())
-    for plane in reversed(planes):
-        mask = refine(mask, plane)
+    copies = [picture]
+    while len(copies) <= levels and min(copies[-1].shape[:2]) >= 2 * SMALLEST:
+        copies.append(halve(copies[-1]))
+    mask = segment(copies.pop())
+    for copy in reversed(copies):
+        mask = refine(mask, copy if copy.ndim == 2 else np.ascontiguousarray(copy[..., 0]))
     return mask
+
+
+def halve(picture: Gray) -> Gray:
+    """``(H, W)`` or ``(H, W, M)`` to half the size, rounded up: each pixel the mean of those that it covers."""
+    height, width = picture.shape[:2]
+    size = (width + 1) // 2, (height + 1) // 2
+    if picture.ndim == 2:
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+    # plane by plane: OpenCV resizes four at most at once
+    return np.stack([halve(np.ascontiguousarray(picture[..., index])) for index in range(picture.shape[2])], axis=2)
 
 
 def refine(coarse: Mask, gray: Gray) -> Mask:

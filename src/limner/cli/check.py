@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    data: Path = typer.Argument(..., help="Folder of pictures and masks."),
+    data: Path = typer.Argument(..., help="Folder of pictures and masks, or an annotation file."),
     out: Path | None = typer.Option(None, help="New folder for the findings and a contact sheet."),
     overwrite: bool = show.OVERWRITE,
     as_json: bool = show.JSON,
@@ -28,8 +28,13 @@ def check(
 
         return call(data, out=out, overwrite=overwrite, listener=listener)
 
+    def shown(report: CheckReport) -> None:
+        _show(report)
+        if out is not None:
+            print(f"contact sheet: {out / 'contact_sheet.html'}")
+
     show.run(
-        verb, show=_show, document=_document, as_json=as_json, debug=debug, failed=lambda report: int(report.blocking)
+        verb, show=shown, document=_document, as_json=as_json, debug=debug, failed=lambda report: int(report.blocking)
     )
 
 

@@ -21,10 +21,15 @@ def train(
         None, help="Variations for a kind of pictures: photo, microscopy, radiology, aerial."
     ),
     settings: list[str] = typer.Option([], "--set", help="KEY=VALUE that overrules the recipe; repeatable."),
-    budget: str | None = typer.Option(None, help="Wall-clock time from the first step to the last, as in 10m."),
+    budget: str | None = typer.Option(
+        None, help="Wall-clock time from the first step to the last, as in 10m; folds share it evenly."
+    ),
     out: Path | None = typer.Option(None, help="Run folder; default: runs/<name of DATA>."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the run in --out; start it when there is none."),
     seed: int | None = typer.Option(None, help="Of everything random."),
+    folds: int | None = typer.Option(
+        None, help="Cross-validation: so many models, each holds out other pictures, and one report over all of them."
+    ),
     devices: int = typer.Option(1, help="GPUs of each machine, one process each."),
     nodes: int = typer.Option(1, help="Machines; start the command on each with torchrun or srun."),
     log: list[str] = typer.Option([], help="Also draw curves with tensorboard or mlflow; repeatable."),
@@ -49,6 +54,7 @@ def train(
             out=out,
             resume=resume,
             seed=seed,
+            folds=folds,
             devices=devices,
             nodes=nodes,
             log=log,
@@ -72,12 +78,21 @@ def train(
 
 def lines(result: TrainResult) -> None:
     """The result in a few lines."""
-    if result.stopped != "interrupted":
-        best = result.best
-        value = "undefined" if best["value"] is None else f"{best['value']:.4f}"
-        print(
-            f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; "
-            f"best after step {best['step']} ({best['metric']} {value})"
-        )
-        show.print_scores(result.test)
-        print(f"\nmodel:  {result.model}\nreport: {result.run / 'report.html'}")
+    if result.stopped == "interrupted":
+        return
+    best = result.best
+    kept = f"fold {best['fold']} is kept, its " if result.folds else ""
+    print(
+        f"{result.steps} steps in {result.seconds:.0f} s, stopped by {result.stopped}; "
+        f"{kept}best after step {best['step']} ({best['metric']} {_four(best['value'])})"
+    )
+    for fold in result.folds:
+        test = "".join(f", test {name} {_four(value)}" for name, value in fold.get("test", {}).items())
+        scores = ", ".join(f"{name} {_four(value)}" for name, value in fold["scores"].items())
+        print(f"fold {fold['fold']}: {fold['n']} pictures held out, Dice {scores}{test}")
+    show.print_scores(result.test)
+    print(f"\nmodel:  {result.model}\nreport: {result.run / 'report.html'}")
+
+
+def _four(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

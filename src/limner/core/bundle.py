@@ -14,6 +14,7 @@ from limner.core.labels import LabelSpace
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
+CLASSICAL = "classical/"  # before the name of a method without weights
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class InputContract:
     scale, resize_hw : working size / native size, or one working size for all pictures.
     normalization, intensity_range : see `DataPart` of the recipe.
     tile, overlap, flips : see `InferencePart`.
-    threshold : score above which a pixel is foreground, for two classes.
+    threshold : score above which a pixel is foreground, for two classes; of scores as the network gives them.
+    temperature : what the logits of scores that are handed out are divided by; above 1 the network is too sure.
     """
 
     channels: int
@@ -38,6 +40,7 @@ class InputContract:
     flips: str
     threshold: float
     resize_hw: tuple[int, int] = (0, 0)
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ class Bundle:
     Parameters
     ----------
     folder : where it lies.
-    architecture, arguments : which network, and the arguments that build it again.
+    architecture, arguments : which network, and the arguments that build it again; or ``classical/<method>`` and its options.
     label_space : the classes.
-    contract : what the network is fed with.
+    contract : what the network is fed with; a classical method looks at its channels alone.
     training : checksum of the data and split, steps, scores, versions.
     licences : licence of each set of weights it started from.
     """
@@ -67,8 +70,21 @@ class Bundle:
         """The safetensors file."""
         return self.folder / WEIGHTS
 
+    @property
+    def method(self) -> str | None:
+        """Name of the classical method; None for a network."""
+        return self.architecture.removeprefix(CLASSICAL) if self.architecture.startswith(CLASSICAL) else None
+
+    @property
+    def threshold(self) -> float | None:
+        """Score above which a pixel is foreground; None where classes compete for it, or there are no scores."""
+        return self.contract.threshold if len(self.label_space) == 2 and self.method is None else None
+
     def save(self) -> None:
-        """Write ``bundle.json`` beside the weights, which must be there already; their hash goes into it."""
+        """Write ``bundle.json`` beside the weights, which must be there already; their hash goes into it.
+
+        A classical method has no weights.
+        """
         write_json(
             self.folder / "bundle.json",
             {
@@ -79,7 +95,7 @@ class Bundle:
                 "input": dataclasses.asdict(self.contract),
                 "training": self.training,
                 "licences": list(self.licences),
-                "files": {WEIGHTS: sha256(self.weights)},
+                "files": {WEIGHTS: sha256(self.weights)} if self.method is None else {},
             },
         )
 
@@ -110,6 +126,8 @@ def read_bundle(path: Path) -> Bundle:
                 where=str(file),
                 fix="update Limner: pip install -U limner",
             )
+        if not isinstance(tree["architecture"], str) or not isinstance(tree["arguments"], dict):
+            raise TypeError("architecture is a name, arguments are a table")
         contract: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(tree["input"]).items()}
         bundle = Bundle(
             folder=folder,

@@ -34,7 +34,10 @@ class SplitPart:
     rule: str = "automatic"  # automatic, or "given" when the data bring their split
     val_share: float = 0.12  # of the groups or pictures that may train
     test_share: float = 0.2  # of all, only for an automatic split
-    group_by: str = ""  # a regular expression on the stem that finds the group; "" = seen in names and folders; "none"
+    group_by: str = ""  # pattern on the stem, "folders", "patient", "csv:FILE:COLUMN"; "" = declared or seen; "none"
+    folds: int = 0  # of a cross-validation; 0 = none
+    fold: int = 0  # the only one of them that is trained, from 1 on; 0 = all
+    inner_val_share: float = 0.0  # of a fold's training pictures choose its weights; 0 = the held-out ones do
 
 
 @dataclass(frozen=True)

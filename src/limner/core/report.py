@@ -45,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """Counts and metrics of one class on one picture; undefined metrics are NaN."""
+    """Counts and metrics of one class on one picture; undefined metrics are NaN, `group` may be empty."""
 
     image: str
     class_name: str
@@ -54,6 +54,7 @@ class Row:
     fn: int
     tn: int
     metrics: dict[str, float]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,15 @@ class Report:
     seconds : wall-clock time.
     rows : one per picture and class.
     missing : pictures for which no prediction was found; each counts as empty.
+    classes : names of the rows and columns of `confusion`, the background first.
+    confusion : pixels of all pictures together, ``confusion[true][predicted]``; a row per class.
+    one_sided : class, then in how many pictures it was ``missed`` altogether, or ``invented`` where it is not.
+    calibration : class, then rows of the reliability table: ``from to n confidence accuracy``; empty without scores.
+    unit : of lengths, ``px`` or ``mm``.
+    resampled : what the intervals draw anew, ``picture`` or ``group``, and how many there are.
+    data_checksum : SHA-256 of the names and pixels of the whole data set; empty when not known.
+    notes : sentences that belong to the scores, such as files that belong to no picture.
+    compat : what other tools would have printed: rows with ``tool call value empty source``; empty unless asked for.
     """
 
     model: str
@@ -86,10 +96,19 @@ class Report:
     seconds: float
     rows: tuple[Row, ...] = ()
     missing: tuple[str, ...] = field(default=())
+    classes: tuple[str, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    one_sided: dict[str, dict[str, int]] = field(default_factory=dict)
+    calibration: dict[str, list[dict[str, float | int | None]]] = field(default_factory=dict)
+    unit: str = "px"
+    resampled: tuple[str, int] = ("picture", 0)
+    data_checksum: str = ""
+    notes: tuple[str, ...] = ()
+    compat: tuple[dict[str, Any], ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """``evaluation/summary.json``."""
-        return {
+        found: dict[str, Any] = {
             "model": self.model,
             "data": self.data,
             "split": self.split,
@@ -101,8 +120,19 @@ class Report:
                 for metric, by_class in self.scores.items()
             },
             "empty_cases": self.empty_cases,
+            "one_sided": self.one_sided,
             "definitions": self.definitions,
+            "unit": self.unit,
+            "interval": {"unit": self.resampled[0], "number": self.resampled[1]},
+            "confusion": {"classes": list(self.classes), "pixels": [list(row) for row in self.confusion]},
             "split_checksum": self.split_checksum,
+            "data_checksum": self.data_checksum,
             "seconds": round(self.seconds, 3),
             "missing": list(self.missing),
+            "notes": list(self.notes),
         }
+        if self.calibration:
+            found["calibration"] = self.calibration
+        if self.compat:
+            found["compat"] = [{**row, "value": _number(row["value"])} for row in self.compat]
+        return found

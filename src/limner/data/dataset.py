@@ -15,9 +15,9 @@ from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
 from limner.core.sample import Sample
 from limner.data.checks import Finding, examine
-from limner.data.images import read_image
 from limner.data.layouts import Item
 from limner.data.masks import MaskReading
+from limner.data.pixels import load_image, raw_mask
 from limner.data.survey import Facts
 
 __all__ = ["Dataset", "Item", "open_dataset"]
@@ -41,6 +41,7 @@ class Dataset:
     facts : size, depth, class pixels and digest of each picture, by item name.
     spacing : height and width of a pixel in mm, or None when not declared.
     findings : what the checks said; none that blocks.
+    alike : sets of names of pictures that are copies or nearly so.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Dataset:
     facts: Mapping[str, Facts] = field(default_factory=dict, repr=False, compare=False)
     spacing: tuple[float, float] | None = None
     findings: tuple[Finding, ...] = field(default=(), repr=False, compare=False)
+    alike: tuple[tuple[str, ...], ...] = field(default=(), repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -75,12 +77,15 @@ class Dataset:
         ------
         DataError : a file cannot be read, or image and mask differ in size; both are named.
         """
-        image = read_image(item.image)
+        image = load_image(item)
         if image.shape[2] == 1 and self.channels == 3:
             image = np.repeat(image, 3, axis=2)
+        if item.drawing is not None:
+            labels, valid = item.drawing.labels(image.shape[:2])
+            return Sample(item.name, image, labels, None if valid.all() else valid)
         if item.mask is None:
             return Sample(item.name, image)
-        labels, valid = self.reading.labels(item.mask)
+        labels, valid = self.reading.labels_of(raw_mask(item, alpha=self.reading.source == "alpha"), item.mask)
         if labels.shape != image.shape[:2]:
             sizes = [f"{height} x {width}" for height, width in (image.shape[:2], labels.shape)]
             raise DataError(
@@ -104,11 +109,11 @@ class Dataset:
 def open_dataset(
     root: Path, *, label_space: LabelSpace | None = None, allow: Collection[str] = (), listener: Listener = _QUIET
 ) -> Dataset:
-    """Read and check a data folder.
+    """Read and check a data folder or an annotation file.
 
     Parameters
     ----------
-    root : the folder.
+    root : the folder, or an annotation file with its pictures beside it.
     label_space : classes that a model knows; masks are read as these unless ``limner.toml`` declares its own.
     allow : codes of findings that do not stop it, such as ``SPLIT_LEAK``.
     listener : hears of progress.
@@ -130,14 +135,15 @@ def open_dataset(
             details={"findings": [finding.as_dict() for finding in examination.findings]},
         )  # fmt: skip
     return Dataset(
-        root=root,
+        root=examination.root,
         items=examination.layout.items,
         label_space=examination.reading.label_space,
         reading=examination.reading,
         split_rule=examination.layout.split_rule,
-        format="folders",
+        format=examination.layout.format,
         channels=examination.channels,
         facts=examination.facts,
         spacing=examination.layout.declared.spacing,
         findings=examination.findings,
+        alike=examination.alike,
     )

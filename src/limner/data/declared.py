@@ -13,8 +13,15 @@ from typing import Any
 from limner.core.choices import nearest
 from limner.core.errors import DataError
 from limner.core.labels import Color
+from limner.data.declared_values import IGNORE, classes_of, colors_of, read_values
+
+__all__ = ["IGNORE", "Declared", "read_declared"]
 
 FILE_NAME = "limner.toml"
+KEYS = (
+    "classes", "colors", "values", "images", "masks", "pairs", "group", "ignore", "spacing", "class_attribute",
+    "default_class",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,19 +30,24 @@ class Declared:
 
     Parameters
     ----------
-    classes : names in id order, the background first.
+    classes : names in id order, the background first; from `values` when these alone are declared.
     colors : one RGB triple per class; also how colour masks are read.
+    values : (value or colour in mask files, class name or `IGNORE`), in the order of the file; goes before all guessing.
+    by_color : the values are colours ``r << 16 | g << 8 | b``.
     images, masks : folder names relative to the data.
     pairs : image to mask, both relative to the data.
     group : regular expression on the stem; its first group, or the whole match, names the group.
     groups : group of each image path or stem, from ``group = {csv = ..., column = ...}``.
     ignore : value in mask files whose pixels are not known.
     spacing : height and width of a pixel in mm, or None.
+    class_attribute, default_class : for annotation files: which attribute names the class, and the class of regions without one.
     where : the file, for messages; empty when there is none.
     """
 
     classes: tuple[str, ...] = ()
     colors: tuple[Color, ...] = ()
+    values: tuple[tuple[int, str], ...] = ()
+    by_color: bool = False
     images: str = ""
     masks: str = ""
     pairs: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +55,8 @@ class Declared:
     groups: Mapping[str, str] = field(default_factory=dict)
     ignore: int | None = None
     spacing: tuple[float, float] | None = None
+    class_attribute: str = ""
+    default_class: str = ""
     where: str = ""
 
     def group_of(self, name: str) -> str:
@@ -72,16 +86,23 @@ def read_declared(root: Path) -> Declared:
         raise DataError(
             f"not valid TOML: {error}", expected="key = value lines", where=str(path), fix="correct that line"
         ) from None
-    known = ("classes", "colors", "images", "masks", "pairs", "group", "ignore", "spacing")
     for key in tree:
-        if key not in known:
+        if key not in KEYS:
             raise DataError(
-                f"unknown key '{key}'", expected=f"one of {', '.join(known)}", where=str(path), fix=nearest(key, known)
+                f"unknown key '{key}'", expected=f"one of {', '.join(KEYS)}", where=str(path), fix=nearest(key, KEYS)
             )
     groups, group = _groups(root, tree.get("group", ""), path)
+    classes, colors = _texts(tree, "classes", path), _colors(tree, path)
+    values, by_color = read_values(tree.get("values", {}), classes, path)
+    if values and not classes:
+        classes = classes_of(values, path)
+    if by_color and colors:
+        raise _refuse("colors", tree["colors"], "colors, or values with colours, not both", path)
     return Declared(
-        classes=_texts(tree, "classes", path),
-        colors=_colors(tree, path),
+        classes=classes,
+        colors=colors_of(values, classes) if by_color else colors,
+        values=values,
+        by_color=by_color,
         images=_text(tree, "images", path),
         masks=_text(tree, "masks", path),
         pairs=_pairs(tree, path),
@@ -89,6 +110,8 @@ def read_declared(root: Path) -> Declared:
         groups=groups,
         ignore=_ignore(tree, path),
         spacing=_spacing(tree, path),
+        class_attribute=_text(tree, "class_attribute", path, "an attribute's name in quotes"),
+        default_class=_text(tree, "default_class", path, "a class name in quotes"),
         where=str(path),
     )
 
@@ -97,10 +120,10 @@ def _refuse(key: str, value: object, expected: str, path: Path) -> DataError:
     return DataError(f"{key} = {value!r}", expected=expected, where=str(path), fix=f"correct {key}")
 
 
-def _text(tree: dict[str, Any], key: str, path: Path) -> str:
+def _text(tree: dict[str, Any], key: str, path: Path, expected: str = "a folder name in quotes") -> str:
     value = tree.get(key, "")
     if not isinstance(value, str):
-        raise _refuse(key, value, "a folder name in quotes", path)
+        raise _refuse(key, value, expected, path)
     return value.strip("/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ class Finding:
 
     Parameters
     ----------
-    code : what kind, one of the codes that scripts know.
+    code : what kind, one of the codes that scripts know; ``docs/reference/findings.md`` explains each.
     level : ``error`` blocks; ``fixed`` means read correctly by a stated rule, with the originals untouched.
     count : how many files or cases.
     message : a sentence.
@@ -35,3 +36,33 @@ class Finding:
             "code": self.code, "level": self.level, "count": self.count, "message": self.message,
             "files": list(self.files), "fix": self.fix,
         }  # fmt: skip
+
+
+def finding(
+    code: str, level: Level, message: str, files: Sequence[str] = (), fix: str = "", *, count: int | None = None
+) -> Finding:
+    """A finding whose count is the number of its files unless another one is given."""
+    return Finding(code, level, len(files) if count is None else count, message, tuple(files), fix)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun in the right form.
+
+    Examples
+    --------
+    >>> counted(1, "picture"), counted(3, "picture")
+    ('1 picture', '3 pictures')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shortened(sentences: Sequence[str], most: int = 5) -> str:
+    """The first sentences, and how many more there are.
+
+    Examples
+    --------
+    >>> shortened(["a", "b", "c"], most=2)
+    'a; b and 1 more'
+    """
+    more = f" and {len(sentences) - most} more" if len(sentences) > most else ""
+    return "; ".join(sentences[:most]) + more

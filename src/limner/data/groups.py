@@ -1,91 +1,157 @@
-"""Which pictures belong together (one patient, one slide, one video), as file names and folders show it.
-
-A guess is made only when it explains every name, gives at least three groups, and most groups have two pictures or
-more; so a plain counter such as ``img001`` never becomes a group.
-"""
+"""Which pictures belong together (one patient, one slide, one video): as the recipe, the data, the files or their names say."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from limner.core.errors import RecipeError
-from limner.data.layouts import IMAGE_FOLDERS, MASK_FOLDERS, SPLITS, Item
+from limner.core.recipe_parts import SplitPart
+from limner.data.layouts import Item
+from limner.data.name_groups import first_match, folder_of, guess_groups, names_show, stem_of
+from limner.data.survey import Facts
 
-_WHO = (
-    "patient|subject|subj|sub|case|person|participant|donor|animal|mouse|rat|"
-    "volume|vol|scan|slide|series|study|video|seq|plate"
-)
-_RULES = (  # what it is called, and an expression on the stem whose first group names the group
-    ("augmented copies of one picture", re.compile(r"^(.+)_(?:jpe?g|png|bmp|tiff?)\.rf\.[0-9a-fA-F]{8,}$")),
-    ("file names", re.compile(rf"(?:^|[-_ .])((?:{_WHO})[-_ ]?[a-z]?\d+)(?=$|[-_ .])", re.IGNORECASE)),
-    ("left and right of one number", re.compile(r"^(.*\d)[-_ ]?[LR]$")),
-    ("file names before the last counter", re.compile(r"^(.*[A-Za-z0-9].*?)[-_ .]+[A-Za-z]{0,6}[-_ ]?\d+$")),
-)
+__all__ = ["Grouping", "find_groups", "groups_by", "guess_groups", "patients"]
+
+NONE, FOLDERS, PATIENT, TABLE = "none", "folders", "patient", "csv:"
 
 
-def guess_groups(items: Sequence[Item]) -> tuple[dict[str, str], str]:
-    """Groups of the pictures by item name, and where they were seen; both empty when names show none.
+@dataclass(frozen=True)
+class Grouping:
+    """The groups of some pictures.
 
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> names = [f"images/s{who}-{z}.png" for who in (1, 2, 3) for z in (1, 2)]
-    >>> groups, seen = guess_groups([Item(name, Path(name), None) for name in names])
-    >>> groups["images/s2-1.png"], seen
-    ('s2', 'file names before the last counter')
+    Parameters
+    ----------
+    groups : group by item name; empty when there are none, and a picture may have none.
+    words : how they were found, as in ``by 12 groups ...`` or ``by picture``.
+    notes : what else has to be known.
     """
-    for seen, expression in _RULES[:2]:
-        if groups := _explained({item.name: _named(expression, item) for item in items}):
-            return groups, seen
-    if groups := _explained({item.name: _folder(item) for item in items}):
-        return groups, "folder names"
-    for seen, expression in _RULES[2:]:
-        if groups := _explained({item.name: _named(expression, item) for item in items}):
-            return groups, seen
-    return {}, ""
+
+    groups: Mapping[str, str]
+    words: str
+    notes: tuple[str, ...] = ()
 
 
-def groups_by(expression: str, items: Sequence[Item]) -> dict[str, str]:
-    """Groups by a regular expression on the stem: its first group, or the whole match.
+def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, Facts], root: Path) -> Grouping:
+    """Groups under the recipe's rule, else as the data declare them, else as the files or their names show them.
+
+    Parameters
+    ----------
+    items : the pictures.
+    rule : see ``group_by`` in it.
+    facts : what is known of the pictures.
+    root : the data folder.
 
     Raises
     ------
-    RecipeError : not a regular expression, or it does not match every stem.
+    RecipeError : ``group_by`` cannot be obeyed.
     """
-    try:
-        pattern = re.compile(expression)
-    except re.error as error:
-        raise RecipeError(
-            f"split.group_by = {expression!r}: {error}", expected="a regular expression", fix="correct it"
-        ) from None
-    groups = {item.name: _named(pattern, item) for item in items}
+    if rule.group_by == NONE:
+        shown = names_show(items)
+        count = len(set(shown.groups.values()))
+        notes = (f"the {count} groups that {shown.seen} show were switched off: parts may share them",) if count else ()
+        return Grouping({}, "by picture (groups switched off)", notes)
+    if rule.group_by:
+        groups = groups_by(rule.group_by, items, facts=facts, root=root)
+        return Grouping(groups, f"by {len(set(groups.values()))} groups from split.group_by = {rule.group_by!r}")
+    declared = {item.name: item.group for item in items}
+    if any(declared.values()):
+        return _partly(declared, "groups that the data declare")
+    named = patients(items, facts)
+    if any(named.values()):
+        return _partly(named, "patients that the files name")
+    shown = names_show(items)
+    if not shown.groups:
+        return Grouping(
+            {}, "by picture" + (f" ({shown.aside})" if shown.aside else ""), tuple(filter(None, [shown.too_few]))
+        )
+    first = min(item.name for item in items)
+    example = f'{first} is of group {shown.groups[first]}; split.group_by = "none" switches it off'
+    return Grouping(shown.groups, f"by {len(set(shown.groups.values()))} groups seen in {shown.seen} ({example})")
+
+
+def _partly(groups: Mapping[str, str], what: str) -> Grouping:
+    alone = [name for name, group in groups.items() if not group]
+    notes = (f"{len(alone)} of {len(groups)} pictures have no group, such as {min(alone)}",) if alone else ()
+    return Grouping(groups, f"by {len(set(groups.values()) - {''})} {what}", notes)
+
+
+def groups_by(
+    rule: str, items: Sequence[Item], *, facts: Mapping[str, Facts] | None = None, root: Path | None = None
+) -> dict[str, str]:
+    """Groups by what ``split.group_by`` says.
+
+    Parameters
+    ----------
+    rule : ``folders``; ``patient``, as the files' own headers say; ``csv:FILE:COLUMN``, a table beside the data with a column
+        ``image``; else a regular expression, whose first group, or the whole match, names the group. It is searched in the stem, or
+        with a slash in it in the whole path without suffix.
+    items : the pictures.
+    facts : what is known of the pictures, for ``patient``.
+    root : the data folder, for a table.
+
+    Raises
+    ------
+    RecipeError : it cannot be obeyed, or leaves pictures without a group.
+    """
+    if rule == FOLDERS:
+        groups = {item.name: folder_of(item) for item in items}
+    elif rule == PATIENT:
+        groups = patients(items, facts or {})
+    elif rule.startswith(TABLE):
+        groups = _from_table(rule, items, root or Path())
+    else:
+        try:
+            pattern = re.compile(rule)
+        except re.error as error:
+            raise RecipeError(
+                f"split.group_by = {rule!r}: {error}", expected="a regular expression", fix="correct it"
+            ) from None
+        groups = {
+            item.name: first_match(
+                pattern, str(PurePosixPath(item.name).with_suffix("")) if "/" in rule else stem_of(item)
+            )
+            for item in items
+        }
     strange = [name for name, group in groups.items() if not group]
     if strange:
         raise RecipeError(
-            f"split.group_by = {expression!r} does not match {strange[0]}", expected="a match in every stem",
-            fix=f"{len(strange)} names do not match; widen the expression, or set it to \"none\"",
+            f"split.group_by = {rule!r} does not match {strange[0]}", expected="a group for every picture",
+            fix=f"{len(strange)} of {len(items)} have none; correct the rule, or set it to \"none\"",
         )  # fmt: skip
     return groups
 
 
-def _named(expression: re.Pattern[str], item: Item) -> str:
-    match = expression.search(PurePosixPath(item.name).stem)
-    if match is None:
-        return ""
-    return next((part for part in match.groups() if part), match.group(0))
+def patients(items: Sequence[Item], facts: Mapping[str, Facts]) -> dict[str, str]:
+    """The patient that the header of each file names; empty where it names none."""
+    return {item.name: str(getattr(facts.get(item.name), "patient", "") or "") for item in items}
 
 
-def _folder(item: Item) -> str:
-    parts = PurePosixPath(item.name).parts[:-1]
-    known = (*IMAGE_FOLDERS, *MASK_FOLDERS, *SPLITS)
-    return "/".join(part for part in parts if part.lower() not in known)
-
-
-def _explained(groups: Mapping[str, str]) -> dict[str, str]:
-    """`groups` when they are believable, else nothing."""
-    sizes = Counter(groups.values())
-    several = sum(size >= 2 for size in sizes.values())
-    return dict(groups) if "" not in sizes and len(sizes) >= 3 and 2 * several > len(sizes) else {}
+def _from_table(rule: str, items: Sequence[Item], root: Path) -> dict[str, str]:
+    name, _, column = rule.removeprefix(TABLE).rpartition(":")
+    where = f"split.group_by = {rule!r}"
+    inside = PurePosixPath(name.replace("\\", "/"))
+    if not name or not column or inside.is_absolute() or ".." in inside.parts:
+        raise RecipeError(
+            where, expected="csv:FILE:COLUMN, the file inside the data folder", fix="as in csv:cases.csv:patient"
+        )
+    try:
+        with (root / name).open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecipeError(
+            f"{where}: {name} cannot be read ({error})", expected=f"a CSV file in {root}", fix="check the name"
+        ) from None
+    columns = [key for key in (rows[0] if rows else {}) if key]
+    if "image" not in columns or column not in columns:
+        raise RecipeError(
+            f"{where}: columns {', '.join(columns) or 'are missing'}", expected=f"image and {column}",
+            where=str(root / name), fix="correct the column, or its name in the table",
+        )  # fmt: skip
+    known: dict[str, str] = defaultdict(str)
+    known |= {(row["image"] or "").replace("\\", "/").strip(): (row[column] or "").strip() for row in rows}
+    return {item.name: known[item.name] or known[stem_of(item)] for item in items}

@@ -22,8 +22,9 @@ from limner.core.errors import DataError, LimnerError
 from limner.core.files import write_atomic
 from limner.core.labels import Labels, LabelSpace
 from limner.core.sample import Image
+from limner.data.stacks import read_frame, stack_suffix
 
-SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm"})
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 ORIENTATION_TAG = 0x0112
 
@@ -75,7 +76,7 @@ def read_image(path: Path) -> Image:
 
     Parameters
     ----------
-    path : PNG, JPEG, BMP, WebP or TIFF file.
+    path : PNG, JPEG, BMP, WebP or TIFF file; an NPY array or DICOM file of one picture.
 
     Returns
     -------
@@ -85,6 +86,8 @@ def read_image(path: Path) -> Image:
     ------
     DataError : truncated, unreadable, of another kind, a stack of pages, or with values that are not finite.
     """
+    if stack_suffix(path.name):
+        return read_frame(path)
     check_suffix(path)
     with naming(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
@@ -107,6 +110,9 @@ def read_header(path: Path) -> Header:
     ------
     DataError : not a picture, or a stack of pages.
     """
+    if stack_suffix(path.name):
+        image = read_frame(path)
+        return Header((image.shape[0], image.shape[1]), image.shape[2], image.dtype.name)
     check_suffix(path)
     with naming(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
@@ -193,6 +199,18 @@ def write_labels(path: Path, labels: Labels, label_space: LabelSpace) -> None:
     else:
         picture = PIL.Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint16))
     write_atomic(path, lambda temporary: picture.save(temporary, format="PNG"))
+
+
+def write_tiff(path: Path, image: Image) -> None:
+    """Write ``(H, W, C)`` uint8, uint16 or float32 as TIFF, compressed without loss; not by way of a temporary name."""
+    gray_or_many = image.shape[2] != 3
+    tifffile.imwrite(
+        path,
+        image[..., 0] if image.shape[2] == 1 else image,
+        photometric="minisblack" if gray_or_many else "rgb",
+        planarconfig="contig" if image.shape[2] > 1 else None,
+        compression="deflate",
+    )
 
 
 def write_image(path: Path, image: Image) -> None:

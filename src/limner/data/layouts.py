@@ -8,9 +8,7 @@ train/images/a.png  train/masks/a.png      the first folder names the split
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +16,23 @@ from limner.core.choices import nearest
 from limner.core.errors import DataError
 from limner.data.declared import Declared, read_declared
 from limner.data.images import SUFFIXES
+from limner.data.items import Item, Layout
+from limner.data.matching import walk_pictures
+from limner.data.nnunet import is_nnunet, nnunet_layout
+from limner.data.stack_layout import npy_roles, without_stack_suffix
+from limner.data.stacks import stack_suffix
+
+__all__ = [
+    "IMAGE_FOLDERS",
+    "MASK_FOLDERS",
+    "SPLITS",
+    "Item",
+    "Layout",
+    "find_layout",
+    "inside",
+    "read_rows",
+    "split_name",
+]
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations", "annotation", "gt")
@@ -36,48 +51,6 @@ MASK_ENDINGS = (
     "-gt",
 )
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-
-
-@dataclass(frozen=True)
-class Item:
-    """One picture of a data set.
-
-    Parameters
-    ----------
-    name : path of the image relative to the data, with forward slashes.
-    image, mask : the files; mask is None where there is none.
-    split : ``train``, ``val``, ``test``, or empty when none is given.
-    group : pictures of one group must stay together; empty when not known.
-    """
-
-    name: str
-    image: Path
-    mask: Path | None
-    split: str = ""
-    group: str = ""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a folder holds.
-
-    Parameters
-    ----------
-    items : pictures with a mask, in order of their names.
-    lonely_images, lonely_masks : files without a partner, relative to the data.
-    ambiguous : sets of files of which it is not clear which belong together.
-    unlisted : images that ``splits.csv`` does not name.
-    split_rule : where a given split comes from, or an empty string.
-    declared : what ``limner.toml`` says.
-    """
-
-    items: tuple[Item, ...]
-    lonely_images: tuple[str, ...]
-    lonely_masks: tuple[str, ...]
-    ambiguous: tuple[tuple[str, ...], ...]
-    unlisted: tuple[str, ...]
-    split_rule: str
-    declared: Declared
 
 
 @dataclass
@@ -101,7 +74,9 @@ def find_layout(root: Path) -> Layout:
             where=str(root), fix="check the spelling and give the folder that holds the pictures",
         )  # fmt: skip
     declared = read_declared(root)
-    files = sorted(_walk(root))
+    if is_nnunet(root) and not declared.pairs:
+        return nnunet_layout(root, declared)
+    files = sorted(walk_pictures(root))
     if not files:
         raise DataError(
             f"no pictures in {root}", expected=f"files with suffix {', '.join(sorted(SUFFIXES))} in images/ and masks/",
@@ -120,21 +95,6 @@ def find_layout(root: Path) -> Layout:
             fix='put the pictures into images/, or name the folders in limner.toml: images = "..." and masks = "..."',
         )  # fmt: skip
     return layout
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Relative paths of all picture files; hidden ones are passed over, links to folders are followed once."""
-    seen: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES:
-                yield (Path(folder) / name).relative_to(root).as_posix()
 
 
 def _from_pairs(root: Path, declared: Declared) -> Layout:
@@ -251,7 +211,9 @@ def split_name(text: str, where: str) -> str:
 def _from_folders(root: Path, declared: Declared, files: list[str]) -> Layout:
     pairing = _by_folder_names(declared, files)
     if not pairing.images or not pairing.masks:
-        beside = _side_by_side(files)
+        beside = _Pairing(*npy_roles(files))
+        if not beside.masks:
+            beside = _side_by_side(files)
         if beside.masks or not (pairing.images or pairing.masks):
             pairing = beside
     pairs, lonely_images, lonely_masks, ambiguous = _match(pairing)
@@ -313,7 +275,9 @@ def _side_by_side(files: list[str]) -> _Pairing:
 
 
 def _bare(path: str) -> str:
-    """A path without its last suffix only: ``a.b.png`` is ``a.b``."""
+    """A path without its last suffix only: ``a.b.png`` is ``a.b``; ``.nii.gz`` is one suffix."""
+    if stack_suffix(path):
+        return without_stack_suffix(path)
     return path[: -len(PurePosixPath(path).suffix)]
 
 

@@ -12,13 +12,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from limner.core.files import write_atomic, write_text
+from limner.core.files import write_atomic, write_bytes, write_text
 from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener
 from limner.data.dataset import Dataset
-from limner.data.images import write_labels
+from limner.data.images import write_labels, write_tiff
 from limner.data.layouts import IMAGE_FOLDERS, Item
+from limner.data.pixels import is_embedded, load_image
 
+COMPOSED_SUFFIX = ".tif"  # of pictures that are no file of their own
 IGNORE_8, IGNORE_16 = 255, 65535  # written where the labels are not known
 
 
@@ -36,10 +38,10 @@ def write_mask_folder(folder: Path, dataset: Dataset, *, listener: Listener) -> 
     ignore = IGNORE_8 if len(dataset.label_space) <= IGNORE_8 else IGNORE_16
     rows, has_unknown = [], False
     for done, item in enumerate(dataset.items, start=1):
-        image = PurePosixPath("images") / names[item.name]
+        image = PurePosixPath("images") / (names[item.name] + (COMPOSED_SUFFIX if is_composed(item) else ""))
         mask = PurePosixPath("masks") / PurePosixPath(names[item.name]).with_suffix(".png")
         has_unknown |= _write_mask(folder / mask, item, dataset, ignore)
-        copy_file(item.image, folder / image)
+        write_picture(folder / image, item)
         rows.append([str(image), str(mask), item.split, item.group])
         listener.progress("convert", done, len(dataset.items), item.name)
     if dataset.split_rule or any(item.group for item in dataset.items):
@@ -65,7 +67,7 @@ def plain_names(items: tuple[Item, ...]) -> Mapping[str, str]:
         if place is not None:
             del parts[place]
         plain[item.name] = "/".join(parts)
-    if len({path[: -len(PurePosixPath(path).suffix)] for path in plain.values()}) < len(plain):
+    if len({PurePosixPath(path).with_suffix("") for path in plain.values()}) < len(plain):
         return {item.name: item.name for item in items}  # two image folders hold the same names: keep whole paths
     return plain
 
@@ -93,6 +95,22 @@ def copy_file(source: Path, target: Path) -> None:
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     write_atomic(target, lambda temporary: shutil.copyfile(os.fspath(source), temporary))
+
+
+def is_composed(item: Item) -> bool:
+    """The picture is one of several in a file, or made of several files: it cannot be copied."""
+    return item.frame is not None or bool(item.channels)
+
+
+def write_picture(target: Path, item: Item) -> None:
+    """A copy of the picture, byte for byte where it is a file of its own, else its pixels as TIFF."""
+    if item.drawing is not None and is_embedded(item) and item.drawing.annotation.pixels is not None:
+        write_bytes(target, item.drawing.annotation.pixels)
+    elif is_composed(item):
+        pixels = load_image(item)
+        write_atomic(target, lambda temporary: write_tiff(temporary, pixels))
+    else:
+        copy_file(item.image, target)
 
 
 def _write_mask(path: Path, item: Item, dataset: Dataset, ignore: int) -> bool:

@@ -24,6 +24,7 @@ from limner.data.images import (
     read_tiff,
     upright,
 )
+from limner.data.stacks import read_frame_values, stack_suffix
 
 MaskKind = Literal["1-bit", "index", "palette", "gray", "colour", "alpha"]
 UNKNOWN, IGNORED = -1, -2
@@ -50,18 +51,24 @@ class RawMask:
     has_alpha: bool = False
 
 
-def read_raw_mask(path: Path, *, alpha: bool = False) -> RawMask:
+def read_raw_mask(path: Path, *, alpha: bool = False, frame: int | None = None) -> RawMask:
     """The numbers in a mask file.
 
     Parameters
     ----------
     path : the file.
+    frame : which mask of a stack; None where the file holds one.
     alpha : take the transparency of files that store one, whatever their colours.
 
     Raises
     ------
     DataError : truncated, unreadable, fractional numbers, or a stack of pages.
     """
+    if stack_suffix(path.name):
+        values = read_frame_values(path, frame, is_single=frame is None)
+        if values.dtype == np.bool_:
+            return RawMask(values.astype(np.uint8), "1-bit")
+        return RawMask(_whole(values, path), "gray")
     check_suffix(path)
     with naming(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
@@ -172,14 +179,20 @@ class MaskStats:
     num_values: int
 
 
-def survey_mask(path: Path, *, alpha: bool = False) -> MaskStats:
+def survey_mask(path: Path, *, alpha: bool = False, raw: RawMask | None = None) -> MaskStats:
     """Read a mask file whole and count its values.
+
+    Parameters
+    ----------
+    path : the file.
+    alpha : see `read_raw_mask`.
+    raw : the mask, when it is read already, such as one of a stack.
 
     Raises
     ------
     DataError : see `read_raw_mask`.
     """
-    raw = read_raw_mask(path, alpha=alpha)
+    raw = raw or read_raw_mask(path, alpha=alpha)
     grid = raw.values
     same = np.ones(grid.shape, bool)
     equal = grid[1:] == grid[:-1]
@@ -234,7 +247,10 @@ class MaskReading:
         ------
         DataError : unreadable, or a value that this reading does not know; the message counts its pixels.
         """
-        raw = read_raw_mask(path, alpha=self.source == "alpha")
+        return self.labels_of(read_raw_mask(path, alpha=self.source == "alpha"), path)
+
+    def labels_of(self, raw: RawMask, path: Path) -> tuple[Labels, npt.NDArray[np.bool_]]:
+        """Class ids and known pixels of a mask that is read already; `path` is for messages. Raises as `labels`."""
         values = raw.values
         if self.source == "colour":
             values = as_colors(raw.values, raw.kind, raw.palette)

@@ -1,4 +1,8 @@
-"""Who trains, who chooses, who judges: given splits to the letter, automatic ones by group and class, always seeded."""
+"""Who trains, who chooses, who judges: given splits to the letter, automatic ones by group and class, always seeded.
+
+In an automatic split no group and no copy is in two parts: the units that are drawn are the connected components over groups,
+exact copies and sets of near copies.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,23 @@ from limner.core.errors import DataError, RecipeError
 from limner.core.files import write_text
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset
-from limner.data.groups import groups_by, guess_groups
+from limner.data.groups import Grouping, find_groups
 from limner.data.layouts import Item, read_rows, split_name
 from limner.data.stratify import Unit, draw, make_units, presence
 
-__all__ = ["Split", "make_split", "read_rows", "read_split", "split_checksum", "write_split"]
+__all__ = [
+    "Split",
+    "draw_test",
+    "make_split",
+    "missing_classes",
+    "read_rows",
+    "read_split",
+    "split_checksum",
+    "write_split",
+]
 
-NO_GROUPS = "none"
+AUTOMATIC, GIVEN = "automatic", "given"
+FAR_OFF = 0.1  # of all pictures: a test that is so much larger or smaller than wished is worth a note
 FEWEST_GROUPS = 5  # with fewer, validation by group would be one or two groups only
 
 
@@ -58,9 +72,9 @@ def make_split(dataset: Dataset, *, rule: SplitPart, seed: int) -> Split:
 
     Parameters
     ----------
-    dataset : all pictures; a split that it brings is obeyed.
-    rule : shares and the group rule; ``group_by = "none"`` switches groups off, an expression goes before guessing.
-    seed : the same names, pixels and seed give the same split.
+    dataset : all pictures; a split that it brings is obeyed unless the rule is ``automatic``.
+    rule : shares and the group rule; ``group_by = "none"`` switches groups off, another one goes before guessing.
+    seed : the same names, pixels and seed give the same split, whatever the order of the pictures.
 
     Returns
     -------
@@ -71,18 +85,28 @@ def make_split(dataset: Dataset, *, rule: SplitPart, seed: int) -> Split:
     DataError : fewer than two pictures that may train.
     RecipeError : the rule is ``given`` but the data bring no split, or the group rule cannot be obeyed.
     """
-    if dataset.split_rule:
+    if is_given(dataset, rule):
         items, words, notes = _given(dataset, rule, seed)
-    elif rule.rule == "given":
+    else:
+        items, words, notes = _automatic(dataset, rule, seed)
+    items.sort(key=lambda item: item.name)
+    notes += missing_classes(dataset, items)
+    return Split(tuple(items), words, split_checksum(items), tuple(notes))
+
+
+def is_given(dataset: Dataset, rule: SplitPart) -> bool:
+    """Whether the split that the data bring is obeyed.
+
+    Raises
+    ------
+    RecipeError : the rule is ``given`` but the data bring none.
+    """
+    if rule.rule == GIVEN and not dataset.split_rule:
         raise RecipeError(
             'split.rule = "given"', expected="data that bring a split", where=str(dataset.root),
             fix='add splits.csv or train/ and test/ folders, or set split.rule = "automatic"',
         )  # fmt: skip
-    else:
-        items, words, notes = _automatic(dataset, rule, seed)
-    items.sort(key=lambda item: item.name)
-    notes += _missing_classes(dataset, items)
-    return Split(tuple(items), words, split_checksum(items), tuple(notes))
+    return bool(dataset.split_rule) and rule.rule != AUTOMATIC
 
 
 def split_checksum(items: Iterable[Item]) -> str:
@@ -102,9 +126,15 @@ def write_split(path: Path, split: Split, root: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "mask", "split", "group"])
     for item in split.items:
-        mask = item.mask.relative_to(root).as_posix() if item.mask else ""
-        writer.writerow([item.name, mask, item.split, item.group])
+        writer.writerow([item.name, mask_name(item, root), item.split, item.group])
     write_text(path, text.getvalue())
+
+
+def mask_name(item: Item, root: Path) -> str:
+    """The mask file relative to the data where it lies in them; empty where there is none."""
+    if item.mask is None:
+        return ""
+    return item.mask.relative_to(root).as_posix() if item.mask.is_relative_to(root) else str(item.mask)
 
 
 def read_split(path: Path, dataset: Dataset) -> Split:
@@ -132,7 +162,7 @@ def read_split(path: Path, dataset: Dataset) -> Split:
 
 
 def _given(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], str, list[str]]:
-    items = list(dataset.items)
+    items = by_name(dataset.items)
     counts = Counter(item.split for item in items)
     words, notes = dataset.split_rule, []
     if not counts["train"]:
@@ -152,19 +182,28 @@ def _given(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], st
     return items, words, notes
 
 
+def shares_groups(dataset: Dataset, train: Sequence[Item], groups: Mapping[str, str]) -> bool:
+    """Whether most groups of the training pictures are in the given test as well.
+
+    The test then asks about new pictures of known groups, and so must validation
+    (docs/decisions/0006-validation-like-the-test.md).
+    """
+    named = {groups.get(item.name, "") for item in train}
+    tested = {item.group for item in dataset.items if item.split == "test"}
+    return sum(name in tested for name in named if name) > len(named) / 2
+
+
 def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: int) -> tuple[set[str], str]:
     """Names of the training pictures that validate, and by what they were chosen.
 
-    By group where there are enough of them, else by picture. Where most groups of the training pictures are in the given
-    test as well, the test asks about new pictures of known groups; validation then asks the same, by picture and with
-    every group in it as far as possible (docs/decisions/0006-validation-like-the-test.md).
+    By group where there are enough of them, else by picture, and then with every group in it as far as possible where
+    `shares_groups` says so. Copies stay together in any case.
     """
-    groups, _ = _groups(train, rule)
+    groups = grouping_of(dataset, train, rule).groups
     sizes = Counter(groups.values())
-    tested = {item.group for item in dataset.items if item.split == "test"}
-    shared = sum(name in tested for name in sizes if name) > len(sizes) / 2
+    shared = shares_groups(dataset, train, groups)
     by_group = len(sizes) >= FEWEST_GROUPS and len(sizes) < len(train) and "" not in sizes and not shared
-    units = make_units(train, groups if by_group else {}, dataset.facts)
+    units = make_units(train, groups if by_group else {}, dataset.facts, dataset.alike)
     if len(units) < 2 and len(train) > 1:
         units = [(item,) for item in train]
     if len(units) < 2:
@@ -174,7 +213,7 @@ def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: 
         )  # fmt: skip
     strata = groups if shared and len(sizes) <= len(train) / 3 else {}
     rng = np.random.default_rng([seed, 1])
-    chosen = _draw(dataset, units, share=rule.val_share, total=len(train), keep=1, rng=rng, strata=strata)
+    chosen = draw_units(dataset, units, share=rule.val_share, total=len(train), keep=1, rng=rng, strata=strata)
     how = f"chosen by group ({len(chosen)} of {len(units)})" if by_group else "chosen by picture"
     if shared:
         how += ", since the given test shares its groups with training"
@@ -182,70 +221,97 @@ def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: 
 
 
 def _automatic(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], str, list[str]]:
-    items = list(dataset.items)
+    items = by_name(dataset.items)
     if len(items) < 2:
         raise DataError(
             f"{len(items)} picture with a mask",
             expected="at least two: one trains, one validates", where=str(dataset.root), fix="label more pictures",
         )  # fmt: skip
-    groups, words = _groups(items, rule)
-    units, notes = make_units(items, groups, dataset.facts), []
+    found = grouping_of(dataset, items, rule)
+    words, groups, notes = found.words, found.groups, [*not_obeyed(dataset), *found.notes]
+    units = make_units(items, groups, dataset.facts, dataset.alike)
+    words += copies_in_words(items, groups, units)
     if len(units) == 1:
         units = [(item,) for item in items]
         words, groups = "by picture", {}
         notes.append(
             "all pictures are of one group or are copies: split by picture, the score says nothing about new groups"
         )
-    rng = np.random.default_rng([seed, 0])
-    parts: dict[str, str] = {}
-    left = units
-    if len(units) >= 3 and rule.test_share > 0:
-        test = _draw(dataset, left, share=rule.test_share, total=len(items), keep=2, rng=rng)
-        parts |= {item.name: "test" for unit in test for item in unit}
-        left = [unit for unit in left if unit not in test]
-    else:
-        notes.append(
-            "too few pictures or groups for a test: scores are on validation, which chose the model, and are too good"
-        )
+    test, rng = draw_test(dataset, units, rule, seed)
+    notes += about_test(test, units, groups, rule)
+    taken = {unit[0].name for unit in test}
+    left = [unit for unit in units if unit[0].name not in taken]
     may_train = sum(len(unit) for unit in left)
-    val = _draw(dataset, left, share=rule.val_share, total=may_train, keep=1, rng=rng)
-    parts |= {item.name: "val" for unit in val for item in unit}
+    val = draw_units(dataset, left, share=rule.val_share, total=may_train, keep=1, rng=rng)
+    parts = {item.name: name for name, drawn in (("test", test), ("val", val)) for unit in drawn for item in unit}
     done = [dataclasses.replace(i, split=parts.get(i.name, "train"), group=groups.get(i.name, "")) for i in items]
     counts = Counter(item.split for item in done)
     shown = f"{counts['train']} train, {counts['val']} validate, {counts['test']} test"
     return done, f"automatic, {words}, seed {seed}: {shown}", notes
 
 
-def _groups(items: Sequence[Item], rule: SplitPart) -> tuple[dict[str, str], str]:
-    """Group by item name under the recipe's rule, the data's own column, or a guess; and how, in words."""
-    if rule.group_by == NO_GROUPS:
-        return {}, "by picture (groups switched off)"
-    if rule.group_by:
-        groups = groups_by(rule.group_by, items)
-        return groups, f"by {len(set(groups.values()))} groups from split.group_by"
-    if any(item.group for item in items):
-        groups = {item.name: item.group for item in items}
-        return groups, f"by {len(set(groups.values()))} groups that the data declare"
-    groups, seen = guess_groups(items)
-    if not groups:
-        return {}, "by picture"
-    first = items[0].name
-    example = f'{first} is of group {groups[first]}; split.group_by = "none" switches it off'
-    words = f"by {len(set(groups.values()))} groups seen in {seen} ({example})"
-    return groups, words
+def by_name(items: Iterable[Item]) -> list[Item]:
+    """Items in order of their names, so that nothing depends on the order in which files are found."""
+    return sorted(items, key=lambda item: item.name)
 
 
-def _draw(
+def grouping_of(dataset: Dataset, items: Sequence[Item], rule: SplitPart) -> Grouping:
+    """The groups of some pictures of a data set."""
+    return find_groups(items, rule, facts=dataset.facts, root=dataset.root)
+
+
+def copies_in_words(items: Sequence[Item], groups: Mapping[str, str], units: Sequence[Unit]) -> str:
+    """How many units came together because of copies, as the end of a sentence; empty for none."""
+    joined = len(make_units(items, groups, {})) - len(units)
+    return f", copies and near copies kept together ({joined} joined to others)" if joined else ""
+
+
+def draw_test(
+    dataset: Dataset, units: Sequence[Unit], rule: SplitPart, seed: int
+) -> tuple[list[Unit], np.random.Generator]:
+    """The units that test, none where there are too few, and the generator for the draws that follow."""
+    rng = np.random.default_rng([seed, 0])
+    if len(units) < 3 or rule.test_share == 0:
+        return [], rng
+    total = sum(len(unit) for unit in units)
+    return draw_units(dataset, units, share=rule.test_share, total=total, keep=2, rng=rng), rng
+
+
+def about_test(test: Sequence[Unit], units: Sequence[Unit], groups: Mapping[str, str], rule: SplitPart) -> list[str]:
+    """What a reader of the test score has to know about the pictures behind it, as sentences."""
+    if not test:
+        why = "split.test_share is 0" if rule.test_share == 0 else "too few pictures or groups for a test"
+        return [f"{why}: scores are on validation, which chose the model, and are too good"]
+    share = sum(map(len, test)) / sum(map(len, units))
+    notes = []
+    if abs(share - rule.test_share) > FAR_OFF:
+        notes.append(f"the test has {share:.0%} of the pictures in place of {rule.test_share:.0%}: groups stay whole")
+    named = {groups.get(item.name, "") for unit in test for item in unit}
+    if len(named) == 1 and "" not in named and len(units) > 2:
+        notes.append(f"the test is one group only ({named.pop()}): another one may score quite differently")
+    return notes
+
+
+def not_obeyed(dataset: Dataset) -> list[str]:
+    """A sentence when the data bring a split and the recipe asks for another one."""
+    if not dataset.split_rule:
+        return []
+    return [f'the split {dataset.split_rule} is not used, since split.rule = "automatic" asks for a new one']
+
+
+def draw_units(
     dataset: Dataset, units: Sequence[Unit], *, share: float, total: int, keep: int, rng: np.random.Generator,
     strata: Mapping[str, str] | None = None,
 ) -> list[Unit]:  # fmt: skip
+    """Units for a part, about `share` of `total` pictures and at least one unit; see `draw`."""
     table = presence(units, dataset.facts, len(dataset.label_space), strata)
     sizes = np.array([len(unit) for unit in units])
     chosen = draw(table, sizes, target=max(1, round(share * total)), keep=keep, rng=rng)
     return [units[index] for index in chosen]
 
 
-def _missing_classes(dataset: Dataset, items: Sequence[Item]) -> list[str]:
+def missing_classes(dataset: Dataset, items: Sequence[Item]) -> list[str]:
+    """A sentence for each class that occurs, but not in this part."""
     shown: Mapping[str, set[int]] = {"train": set(), "val": set(), "test": set()}
     for item in items:
         fact = dataset.facts.get(item.name)

@@ -1,4 +1,4 @@
-"""Choose whole units (groups, sets of copies, or single pictures) for a split so that it shows every class.
+"""Which pictures must stay together, and how to choose whole such units for a part so that it shows every class.
 
 Several hundred seeded draws are scored and the best one is taken:
 
@@ -11,7 +11,7 @@ The last term prefers two small groups to one large one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,36 +23,51 @@ DRAWS = 400
 Unit = tuple[Item, ...]
 
 
-def make_units(items: Sequence[Item], groups: Mapping[str, str], facts: Mapping[str, Facts]) -> list[Unit]:
-    """Sets of pictures that must stay together: of one group, or exact copies, or connected through both.
+def make_units(
+    items: Sequence[Item],
+    groups: Mapping[str, str],
+    facts: Mapping[str, Facts],
+    alike: Iterable[Sequence[str]] = (),
+) -> list[Unit]:
+    """Sets of pictures that must stay together: of one group, exact or near copies, or connected through both.
 
     Parameters
     ----------
     items : the pictures.
     groups : group by item name; an empty or missing group ties nothing.
     facts : digests by item name.
+    alike : sets of names of pictures that are nearly the same; names that are not in `items` tie the others all the same.
+
+    Returns
+    -------
+    The connected components, in order of their first names, each in order of names, whatever the order of `items`.
     """
-    parent = {item.name: item.name for item in items}
+    parent: dict[str, str] = {item.name: item.name for item in items}
 
     def top(name: str) -> str:
+        parent.setdefault(name, name)
         while parent[name] != name:
-            name = parent[name]
+            parent[name] = name = parent[parent[name]]
         return name
+
+    def tie(one: str, other: str) -> None:
+        low, high = sorted((top(one), top(other)))
+        parent[high] = low
 
     first: dict[tuple[str, str], str] = {}
     for item in items:
-        keys = [("group", groups.get(item.name, ""))]
         fact = facts.get(item.name)
-        if fact is not None and fact.lowest < fact.highest:
-            keys.append(("digest", fact.digest))
-        for key in keys:
+        digest = fact.digest if fact is not None and fact.lowest < fact.highest else ""
+        for key in (("group", groups.get(item.name, "")), ("digest", digest)):
             if key[1]:
-                a, b = top(first.setdefault(key, item.name)), top(item.name)
-                parent[max(a, b)] = min(a, b)
+                tie(first.setdefault(key, item.name), item.name)
+    for names in alike:
+        for name in names[1:]:
+            tie(names[0], name)
     units: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
+    for item in sorted(items, key=lambda item: item.name):
         units[top(item.name)].append(item)
-    return [tuple(units[name]) for name in sorted(units)]
+    return sorted((tuple(unit) for unit in units.values()), key=lambda unit: unit[0].name)
 
 
 def presence(
@@ -107,13 +122,28 @@ def draw(
             for c in classes:
                 if not shows[head, c].any():
                     head.append(int(next(u for u in order if shows[u, c])))
-            order = np.array(head + [int(u) for u in order if u not in set(head)], dtype=np.int64)
-        totals = np.cumsum(sizes[order])[: len(sizes) - keep]
-        chosen = order[: int(np.argmin(np.abs(totals - target))) + 1]
+            taken = set(head)
+            order = np.array(head + [int(u) for u in order if u not in taken], dtype=np.int64)
+        chosen = _near(order, sizes, target=target, most=len(sizes) - keep)
         score = _score(table, sizes, chosen, target=target, keep=keep, holders=holders)
         if score < best[0] - 1e-12:
             best = score, sorted(int(u) for u in chosen)
     return best[1]
+
+
+def _near(
+    order: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], *, target: float, most: int
+) -> npt.NDArray[np.int64]:
+    """The first units of `order` that are not too many, and that one of the others which fits best into what is left."""
+    totals = np.cumsum(sizes[order])
+    count = min(most, int(np.searchsorted(totals, target, side="right")))
+    left = target - (totals[count - 1] if count else 0)
+    others = order[count:]
+    if count < most and len(others):
+        best = int(np.argmin(np.abs(sizes[others] - left)))
+        if not count or abs(sizes[others[best]] - left) <= left:  # two groups go before one that is as near
+            return np.append(order[:count], others[best])
+    return order[:count]
 
 
 def _score(

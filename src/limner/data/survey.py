@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from limner.core.errors import DataError
 from limner.core.protocols import Listener
-from limner.data.images import Header, read_header, read_image
+from limner.core.sample import Image
+from limner.data.images import Header
 from limner.data.layouts import Item
-from limner.data.masks import MaskStats, survey_mask
-
-T = TypeVar("T")
+from limner.data.look import Look, look_at
+from limner.data.mask_survey import Objects, count_area, count_mask, count_objects
+from limner.data.masks import IGNORED, MaskStats
+from limner.data.pixels import load_header, load_image, raw_mask
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Facts:
     lowest, highest : smallest and largest value of the pixels.
     pixels : pixels of each class id; empty where there is no mask.
     mask_size_hw : height and width of the mask, or None.
+    look : a small gray copy, for finding copies; None when the picture has one value everywhere.
+    objects : connected areas of each class id above 0.
     """
 
     header: Header
@@ -40,6 +43,16 @@ class Facts:
     highest: float
     pixels: Mapping[int, int] = field(default_factory=dict)
     mask_size_hw: tuple[int, int] | None = None
+    look: Look | None = field(default=None, repr=False, compare=False)
+    objects: Mapping[int, Objects] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MaskFacts:
+    """What one mask file holds: its statistics, and the objects of each stored value, see `count_objects`."""
+
+    stats: MaskStats
+    objects: Mapping[int, Objects]
 
 
 @dataclass(frozen=True)
@@ -49,55 +62,70 @@ class Survey:
     Parameters
     ----------
     items : the pictures.
-    facts : by item name; only pictures that could be read.
-    masks : surveys of the masks by item name; only those that could be read.
+    facts : by item name; only pictures that could be read; with the pixels of each class where regions were drawn.
+    masks : of the mask files by item name; only those that could be read.
     failures : file relative to the data, and what is wrong with it.
     """
 
     items: tuple[Item, ...]
     facts: Mapping[str, Facts]
-    masks: Mapping[str, MaskStats]
+    masks: Mapping[str, MaskFacts]
     failures: tuple[tuple[str, DataError], ...]
 
 
 def survey(root: Path, items: Sequence[Item], *, listener: Listener) -> Survey:
     """Read all files of `items`; damaged ones are listed, not raised."""
     facts: dict[str, Facts] = {}
-    masks: dict[str, MaskStats] = {}
+    masks: dict[str, MaskFacts] = {}
     failures: list[tuple[str, DataError]] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for done, (item, image, mask) in enumerate(pool.map(_read_pair, items), start=1):
+        for done, (item, (image, mask)) in enumerate(zip(items, pool.map(_read_pair, items), strict=True), start=1):
             if isinstance(image, Facts):
                 facts[item.name] = image
             else:
                 failures.append((item.name, image))
-            if isinstance(mask, MaskStats):
+            if isinstance(mask, MaskFacts):
                 masks[item.name] = mask
             elif mask is not None and item.mask is not None:
-                failures.append((item.mask.relative_to(root).as_posix(), mask))
+                inside = item.mask.is_relative_to(root)
+                failures.append((item.mask.relative_to(root).as_posix() if inside else str(item.mask), mask))
             listener.progress("check", done, len(items), item.name)
     return Survey(tuple(items), facts, masks, tuple(failures))
 
 
-def _read_pair(item: Item) -> tuple[Item, Facts | DataError, MaskStats | DataError | None]:
-    image: Facts | DataError
-    mask: MaskStats | DataError | None = None
-    try:
-        image = _image_facts(item.image)
-    except DataError as error:
-        image = error
+def _read_pair(item: Item) -> tuple[Facts | DataError, MaskFacts | DataError | None]:
+    """What is known of an image, and of its mask file where it has one."""
+    mask: MaskFacts | DataError | None = None
     if item.mask is not None:
         try:
-            mask = survey_mask(item.mask)
+            raw = raw_mask(item)
+            stats = count_mask(raw, item.mask)
+            mask = MaskFacts(stats, count_objects(raw.values, stats))
         except DataError as error:
             mask = error
-    return item, image, mask
+    try:
+        return _image_facts(load_image(item), load_header(item), item), mask
+    except DataError as error:
+        return error, mask
 
 
-def _image_facts(path: Path) -> Facts:
-    image = read_image(path)
-    head = read_header(path)
+def _image_facts(image: Image, head: Header, item: Item) -> Facts:
     header = Header((image.shape[0], image.shape[1]), int(image.shape[2]), image.dtype.name, head.orientation)
     digest = hashlib.sha1(f"{image.shape} {image.dtype}".encode(), usedforsecurity=False)
     digest.update(np.ascontiguousarray(image).data)
-    return Facts(header, digest.hexdigest(), float(image.min()), float(image.max()))
+    lowest, highest = float(image.min()), float(image.max())
+    pixels, objects = _drawn(item, header.size_hw)
+    size = header.size_hw if item.drawing is not None else None
+    look = look_at(image) if lowest < highest else None
+    return Facts(header, digest.hexdigest(), lowest, highest, pixels, size, look, objects)
+
+
+def _drawn(item: Item, size_hw: tuple[int, int]) -> tuple[dict[int, int], dict[int, Objects]]:
+    """Pixels and objects of each class where regions were drawn in place of a mask file."""
+    if item.drawing is None:
+        return {}, {}
+    labels, valid = item.drawing.labels(size_hw)
+    grid = np.where(valid, labels.astype(np.int32), IGNORED)
+    values, counts = np.unique(grid, return_counts=True)
+    pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    return pixels, {index: count_area(valid & (labels == index)) for index in pixels if index > 0}

@@ -7,8 +7,6 @@ import io
 import math
 import time
 from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +16,17 @@ from limner.core.errors import DataError, ShapeError
 from limner.core.files import write_json, write_text
 from limner.core.labels import LabelSpace
 from limner.core.report import Report, Row, Score
-from limner.metrics.counts import Counts, confusion_table, count_foreground, split_table
-from limner.metrics.overlap import DEFINITIONS, METRICS, dice
-from limner.metrics.summary import summarize
+from limner.evaluation.measure import CALIBRATION, SURFACE, Measured, Plan, measure_surface, pool
+from limner.metrics import compat as conventions
+from limner.metrics.calibration import reliability
+from limner.metrics.counts import Counts, Table, confusion_table, count_foreground, split_table
+from limner.metrics.distance import Spacing
+from limner.metrics.overlap import dice
+from limner.metrics.summary import summarize_columns, unit_numbers
+from limner.metrics.table import define
 
 LabelArray = npt.NDArray[np.integer]
+ScoreArray = npt.NDArray[np.float32]
 Valid = npt.NDArray[np.bool_]
 Pair = tuple[str, LabelArray | None, LabelArray, Valid | None]
 
@@ -30,45 +34,94 @@ FOREGROUND, MACRO = "foreground", "macro"
 
 
 class Scorer:
-    """Adds pictures up, then reports; holds four counts per class and picture, no pixels.
+    """Adds pictures up, then reports; holds a few numbers per class and picture, no pixels.
 
     Parameters
     ----------
     label_space : the classes; id 0 is the background.
+    metrics : ``overlap`` (counts of pixels, fast) or ``all`` (boundaries and calibration as well).
+    spacing : height and width of a pixel in mm; None: lengths are in pixels.
+    tolerance : of surface Dice, in pixels or mm; None: 2 pixels, or twice the longer side of a pixel.
+    compat : also say what other tools would have printed.
     """
 
-    def __init__(self, label_space: LabelSpace) -> None:
+    def __init__(
+        self,
+        label_space: LabelSpace,
+        *,
+        metrics: str = "overlap",
+        spacing: Spacing | None = None,
+        tolerance: float | None = None,
+        compat: bool = False,
+    ) -> None:
         self.label_space = label_space
+        self.plan = Plan(metrics, spacing, tolerance)
         self._names = _class_keys(label_space)
-        self._images: dict[str, dict[str, Counts]] = {}
+        self._images: dict[str, dict[str, Measured]] = {}
+        self._groups: list[str] = []
+        self._confusion: Table = np.zeros((len(label_space), len(label_space)), np.int64)
+        self._tables: list[Table] | None = [] if compat else None
 
-    def add(self, name: str, pred_labels: LabelArray, target_labels: LabelArray, valid: Valid | None = None) -> None:
-        """Count one picture.
+    def add(
+        self,
+        name: str,
+        pred_labels: LabelArray,
+        target_labels: LabelArray,
+        valid: Valid | None = None,
+        *,
+        scores: ScoreArray | None = None,
+        group: str = "",
+    ) -> None:
+        """Measure one picture.
 
         Parameters
         ----------
         name : the picture's name, not added before.
         pred_labels, target_labels : ``(H, W)`` class ids at the picture's own size.
         valid : ``(H, W)`` bool, False where the truth is not known; None: all valid.
+        scores : ``(K, H, W)`` after sigmoid (one map for two classes) or softmax; calibration needs them, else None.
+        group : pictures of one group are drawn together for the intervals; empty: it stands for itself.
 
         Raises
         ------
         ShapeError : the arrays differ in shape.
-        DataError : an id that is no class, or a name that was added before.
+        DataError : an id that is no class, a score outside 0 to 1, or a name that was added before.
         """
         if name in self._images:
             raise DataError(f"the picture {name} was scored twice", expected="each picture once", where=name)
         try:
             table = confusion_table(pred_labels, target_labels, valid=valid, num_classes=len(self.label_space))
+            measured = self._measure(table, pred_labels, target_labels, valid, scores)
         except (ShapeError, DataError) as error:
             raise type(error)(error.found, expected=error.expected, where=name, fix=error.fix) from None
+        self._images[name] = measured
+        self._groups.append(group)
+        self._confusion += table
+        if self._tables is not None:
+            self._tables.append(table)
+
+    def _measure(
+        self, table: Table, pred: LabelArray, target: LabelArray, valid: Valid | None, scores: ScoreArray | None
+    ) -> dict[str, Measured]:
         counts = dict(zip(self._names, split_table(table), strict=True))
-        counts[FOREGROUND] = count_foreground(table)  # with two classes it equals the class, whatever its name
-        self._images[name] = counts
+        if self.plan.extent == "overlap":
+            measured = {name: Measured(found) for name, found in counts.items()}
+            return measured | {FOREGROUND: Measured(count_foreground(table))}
+        maps = _class_scores(scores, self.label_space)
+        measured = {}
+        for index, (name, found) in enumerate(counts.items()):
+            measured[name] = _measure_class(
+                found, pred == index, target == index, valid, maps, index, self.plan, with_surface=index > 0
+            )
+        if len(self.label_space) == 2:  # the union equals the class, whatever its name
+            return measured | {FOREGROUND: measured[self._names[1]]}
+        union = count_foreground(table)
+        found_all = _measure_class(union, pred > 0, target > 0, valid, maps, -1, self.plan, with_surface=True)
+        return measured | {FOREGROUND: found_all}
 
     def picture_dice(self) -> tuple[float, ...]:
         """Dice of all foreground classes as one mask, a value per picture in the order of adding; NaN where undefined."""
-        return tuple(dice(counts[FOREGROUND]) for counts in self._images.values())
+        return tuple(dice(measured[FOREGROUND].counts) for measured in self._images.values())
 
     def foreground_dice(self) -> float:
         """Mean of `picture_dice` over the pictures where it is defined; NaN when it is defined nowhere."""
@@ -76,15 +129,15 @@ class Scorer:
 
     def macro_dice(self) -> float:
         """Mean over the foreground classes of their mean Dice over pictures; NaN when it is defined nowhere."""
-        return _mean([_mean([dice(counts[name]) for counts in self._images.values()]) for name in self._names[1:]])
+        return _mean([_mean([dice(found[name].counts) for found in self._images.values()]) for name in self._names[1:]])
 
     def predicted_classes(self) -> tuple[str, ...]:
         """Foreground classes that were predicted for at least one valid pixel."""
-        return tuple(name for name in self._names[1:] if self._pooled(name).predicted)
+        return tuple(name for name in self._names[1:] if self._pooled(name).counts.predicted)
 
     def silent_classes(self) -> tuple[str, ...]:
         """Foreground classes that the truth shows and no prediction does."""
-        pooled = {name: self._pooled(name) for name in self._names[1:]}
+        pooled = {name: self._pooled(name).counts for name in self._names[1:]}
         return tuple(name for name, counts in pooled.items() if counts.true and not counts.predicted)
 
     def report(
@@ -97,31 +150,71 @@ class Scorer:
         split_checksum: str,
         seconds: float,
         missing: Sequence[str] = (),
+        data_checksum: str = "",
+        notes: Sequence[str] = (),
     ) -> Report:
-        """Everything counted so far; arguments are the fields of `Report` of the same names."""
+        """Everything measured so far; arguments are the fields of `Report` of the same names."""
         names = tuple(dict.fromkeys((*self._names, FOREGROUND)))
-        rows = tuple(_row(image, name, counts[name]) for image, counts in self._images.items() for name in names)
-        totals = {name: self._pooled(name) for name in names}
-        scores: dict[str, dict[str, Score]] = {}
-        for metric, function in METRICS.items():
-            pooled = {name: function(totals[name]) for name in names}
-            values = {name: [row.metrics[metric] for row in rows[i :: len(names)]] for i, name in enumerate(names)}
-            pooled[MACRO] = _mean([pooled[name] for name in self._names[1:]])
-            values[MACRO] = [_mean(each) for each in zip(*(values[name] for name in self._names[1:]), strict=True)]
-            scores[metric] = {name: summarize(values[name], pooled[name]) for name in values}
-        empty = {name: [counts[name] for counts in self._images.values() if not counts[name].true] for name in names}
+        pooled = {name: self._pooled(name) for name in names}
+        metrics = self._metrics(pooled)
+        rows = tuple(
+            _row(image, name, measured[name], metrics, group, self.plan)
+            for (image, measured), group in zip(self._images.items(), self._groups, strict=True)
+            for name in names
+        )
+        unit, number = self._units()
+        empty = {name: [found[name].counts for found in self._images.values()] for name in names}
         return Report(
-            model=model, data=data, split=split, samples=len(self._images), threshold=threshold, scores=scores,
-            empty_cases={
-                name: {"n": len(found), "false_positive_pixels": sum(counts.fp for counts in found)}
-                for name, found in empty.items()
+            model=model, data=data, split=split, samples=len(self._images), threshold=threshold,
+            scores=self._scores(rows, pooled, metrics),
+            empty_cases={name: _empty_cases(counts) for name, counts in empty.items()},
+            definitions={name: define(name, unit=self.plan.unit, tolerance=self.plan.accepted) for name in metrics},
+            split_checksum=split_checksum, seconds=seconds, rows=rows, missing=tuple(missing),
+            classes=self.label_space.names, confusion=tuple(tuple(map(int, line)) for line in self._confusion),
+            one_sided={name: _one_sided(counts) for name, counts in empty.items()},
+            calibration={
+                name: found.reliability.rows() for name, found in pooled.items() if found.reliability is not None
             },
-            definitions={metric: DEFINITIONS[metric] for metric in METRICS}, split_checksum=split_checksum,
-            seconds=seconds, rows=rows, missing=tuple(missing),
+            unit=self.plan.unit, resampled=(unit, number), data_checksum=data_checksum,
+            notes=(*notes, *_interval_notes(unit, number, len(self._images))),
+            compat=conventions.rows(np.array(self._tables)) if self._tables else (),
         )  # fmt: skip
 
-    def _pooled(self, name: str) -> Counts:
-        return reduce(add, (counts[name] for counts in self._images.values()), Counts(0, 0, 0, 0))
+    def _metrics(self, pooled: dict[str, Measured]) -> tuple[str, ...]:
+        surface = SURFACE if self.plan.extent == "all" else ()
+        scored = any(measured.reliability is not None for measured in pooled.values())
+        return (*self.plan.overlap_metrics, *surface, *(CALIBRATION if scored else ()))
+
+    def _scores(
+        self, rows: Sequence[Row], pooled: dict[str, Measured], metrics: Sequence[str]
+    ) -> dict[str, dict[str, Score]]:
+        """Every metric of every class; the pictures are drawn anew once for all of them."""
+        names = tuple(pooled)
+        whole = {name: measured.values(self.plan) for name, measured in pooled.items()}
+        columns = np.full((len(self._images), len(metrics), len(names) + 1), np.nan)
+        totals = np.full((len(metrics), len(names) + 1), np.nan)
+        for m, metric in enumerate(metrics):
+            for i, name in enumerate(names):
+                columns[:, m, i] = [row.metrics[metric] for row in rows[i :: len(names)]]
+                totals[m, i] = whole[name].get(metric, math.nan)
+            classes = [names.index(name) for name in self._names[1:]]
+            columns[:, m, -1] = [_mean(values) for values in columns[:, m, classes].tolist()]
+            totals[m, -1] = _mean(totals[m, classes].tolist())
+        flat = columns.reshape(len(self._images), totals.size)
+        scores = iter(summarize_columns(flat, totals.ravel().tolist(), groups=self._groups))
+        found = {metric: {name: next(scores) for name in (*names, MACRO)} for metric in metrics}
+        for metric in SURFACE:  # not taken for the background
+            found.get(metric, {}).pop(names[0], None)
+        return found
+
+    def _units(self) -> tuple[str, int]:
+        """What the intervals draw anew, and how many of them there are."""
+        if not any(self._groups):
+            return "picture", len(self._images)
+        return "group", len(set(unit_numbers(self._groups, len(self._groups)).tolist()))
+
+    def _pooled(self, name: str) -> Measured:
+        return pool(measured[name] for measured in self._images.values())
 
 
 def evaluate_pairs(
@@ -133,6 +226,8 @@ def evaluate_pairs(
     split: str,
     threshold: float | None = None,
     split_checksum: str = "",
+    metrics: str = "overlap",
+    spacing: Spacing | None = None,
 ) -> Report:
     """Score pairs of prediction and truth, one at a time.
 
@@ -141,12 +236,13 @@ def evaluate_pairs(
     pairs : ``(name, pred, target, valid)`` as in `Scorer.add`; ``pred`` None: no prediction was found, which counts as
         all background and is named in ``Report.missing``.
     label_space, model, data, split, threshold, split_checksum : as in `Report`.
+    metrics, spacing : as in `Scorer`.
 
     Raises
     ------
     ShapeError, DataError : as in `Scorer.add`.
     """
-    started, scorer, missing = time.perf_counter(), Scorer(label_space), []
+    started, scorer, missing = time.perf_counter(), Scorer(label_space, metrics=metrics, spacing=spacing), []
     for name, pred, target, valid in pairs:
         if pred is None:
             missing.append(name)
@@ -164,19 +260,59 @@ def write_report_files(report: Report, folder: Path) -> None:
     ------
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
-    text = io.StringIO()
+    text, metrics = io.StringIO(), list(report.scores)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "class", "tp", "fp", "fn", "tn", *METRICS])
+    writer.writerow(["image", "class", "tp", "fp", "fn", "tn", *metrics, "group"])
     for row in report.rows:
-        numbers = ["" if math.isnan(row.metrics[metric]) else repr(row.metrics[metric]) for metric in METRICS]
-        writer.writerow([row.image, row.class_name, row.tp, row.fp, row.fn, row.tn, *numbers])
+        numbers = ["" if math.isnan(row.metrics[metric]) else repr(row.metrics[metric]) for metric in metrics]
+        writer.writerow([row.image, row.class_name, row.tp, row.fp, row.fn, row.tn, *numbers, row.group])
     write_text(folder / "per_image.csv", text.getvalue())
     write_json(folder / "summary.json", report.summary())
 
 
-def _row(image: str, name: str, counts: Counts) -> Row:
-    metrics = {metric: function(counts) for metric, function in METRICS.items()}
-    return Row(image, name, counts.tp, counts.fp, counts.fn, counts.tn, metrics)
+def _measure_class(
+    counts: Counts, pred: Valid, target: Valid, valid: Valid | None, maps: ScoreArray | None, index: int, plan: Plan,
+    *, with_surface: bool,
+) -> Measured:  # fmt: skip
+    """One class with its boundaries and calibration; `index` -1 is the union of all but the background."""
+    measured = measure_surface(counts, pred, target, valid, plan) if with_surface else Measured(counts)
+    if maps is None:
+        return measured
+    sure = 1 - maps[0] if index < 0 else maps[index]
+    return measured.with_reliability(reliability(sure, pred, target, valid=valid))
+
+
+def _class_scores(scores: ScoreArray | None, label_space: LabelSpace) -> ScoreArray | None:
+    """A map per class, the background first."""
+    if scores is None:
+        return None
+    if scores.shape[0] != label_space.num_maps:
+        raise ShapeError(f"{scores.shape[0]} maps of scores", expected=f"{label_space.num_maps}")
+    return np.concatenate([1 - scores, scores]) if label_space.num_maps == 1 else scores
+
+
+def _row(image: str, name: str, measured: Measured, metrics: Sequence[str], group: str, plan: Plan) -> Row:
+    values, counts = measured.values(plan), measured.counts
+    kept = {metric: values.get(metric, math.nan) for metric in metrics}
+    return Row(image, name, counts.tp, counts.fp, counts.fn, counts.tn, kept, group)
+
+
+def _empty_cases(counts: Sequence[Counts]) -> dict[str, int]:
+    without = [found for found in counts if not found.true]
+    return {"n": len(without), "false_positive_pixels": sum(found.fp for found in without)}
+
+
+def _one_sided(counts: Sequence[Counts]) -> dict[str, int]:
+    missed = sum(bool(found.true and not found.predicted) for found in counts)
+    return {"missed": missed, "invented": sum(bool(found.predicted and not found.true) for found in counts)}
+
+
+def _interval_notes(unit: str, number: int, pictures: int) -> tuple[str, ...]:
+    if unit == "picture" or number == pictures:
+        return ()
+    if number == 1:
+        return (f"All {pictures} pictures are of one group: how groups differ is not known, so there is no interval.",)
+    return (f"The intervals draw {number} groups anew, not {pictures} pictures: pictures of a group are alike.",)
 
 
 def _mean(values: Sequence[float]) -> float:

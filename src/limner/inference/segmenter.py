@@ -17,6 +17,7 @@ from limner.core.protocols import Predictor
 from limner.core.sample import Image, Sample
 from limner.data.preprocess import prepare, to_network
 from limner.inference.tiles import blend_weight, tiles
+from limner.metrics.calibration import apply_temperature
 
 WHOLE_PIXELS = 1_500_000  # working pixels up to which a picture is predicted in one piece
 DEFAULT_TILE = 1024  # working pixels
@@ -93,11 +94,17 @@ class NetworkSegmenter:
     def _restore(
         self, scores: npt.NDArray[np.float32], size_hw: tuple[int, int]
     ) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], npt.NDArray[np.float32] | None]:
-        """Labels and, when kept, scores at native size. Scores are enlarged bilinearly before the decision."""
+        """Labels and, when kept, scores at native size.
+
+        Scores are enlarged bilinearly before the decision; those handed out are calibrated after it.
+        """
         enlarged = np.stack([cv2.resize(channel, size_hw[::-1], interpolation=cv2.INTER_LINEAR) for channel in scores])
         enlarged = enlarged.reshape(len(scores), *size_hw)
         labels = self.label_space.decode(enlarged, threshold=self.contract.threshold)
-        return labels, enlarged if self.keep_scores else None
+        if not self.keep_scores:
+            return labels, None
+        temperature = self.contract.temperature
+        return labels, enlarged if temperature == 1 else apply_temperature(enlarged, temperature)
 
 
 def activate(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ Counts add up: the tiles of a picture, or the pictures of a set, give the same s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from limner.core.errors import DataError, ShapeError
 
 Table = npt.NDArray[np.int64]
+
+CHUNK = 1 << 16  # pixels counted at a time: numpy widens them to 64 bit, which should stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -91,17 +94,34 @@ def confusion_table(
            [0, 1]])
     """
     _check_shapes(pred, target, valid)
-    if valid is not None:
+    if valid is not None and not valid.all():
         pred, target = pred[valid], target[valid]
-    for kind, ids in (("prediction", pred), ("labels", target)):
-        if ids.size and (int(ids.max()) >= num_classes or int(ids.min()) < 0):
-            wrong = int(ids.max()) if int(ids.max()) >= num_classes else int(ids.min())
-            raise DataError(
-                f"class id {wrong} in the {kind}", expected=f"ids 0 to {num_classes - 1}",
-                fix="check that prediction and labels use the same classes in the same order",
-            )  # fmt: skip
-    pairs = target.ravel().astype(np.int64) * num_classes + pred.ravel()
-    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
+    _check_ids(pred, "prediction", num_classes)
+    _check_ids(target, "labels", num_classes)
+    flat_pred, flat_target = pred.ravel(), target.ravel()
+    if num_classes == 2:
+        return _two_by_two(_as_mask(flat_pred), _as_mask(flat_target))
+    width = num_classes**2
+    kind: Any = np.uint8 if width <= 2**8 else np.uint16 if width <= 2**16 else np.int64
+    table, step = np.zeros(width, np.int64), max(CHUNK, width)
+    for start in range(0, flat_pred.size, step):
+        pairs = flat_target[start : start + step].astype(kind)
+        pairs *= kind(num_classes)
+        pairs += flat_pred[start : start + step].astype(kind, copy=False)
+        table += np.bincount(pairs, minlength=width)
+    return table.reshape(num_classes, num_classes)
+
+
+def _two_by_two(pred: npt.NDArray[np.bool_], target: npt.NDArray[np.bool_]) -> Table:
+    """The table of two classes: three counts of yes/no arrays, many pixels an instruction."""
+    hits = np.count_nonzero(pred & target)
+    predicted, true = np.count_nonzero(pred), np.count_nonzero(target)
+    return np.array([[pred.size - predicted - true + hits, predicted - hits], [true - hits, hits]], np.int64)
+
+
+def _as_mask(ids: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Ids that are all 0 or 1 as yes/no; bytes are only looked at in another way, not copied."""
+    return ids.view(np.bool_) if ids.dtype.itemsize == 1 else ids.astype(np.bool_)
 
 
 def split_table(table: Table) -> tuple[Counts, ...]:
@@ -146,9 +166,20 @@ def count_mask(
     pred_mask, target_mask = pred_mask.astype(bool, copy=False), target_mask.astype(bool, copy=False)
     if valid is not None:
         pred_mask, target_mask = pred_mask[valid], target_mask[valid]
-    tp = int(np.count_nonzero(pred_mask & target_mask))
-    fp, fn = int(np.count_nonzero(pred_mask)) - tp, int(np.count_nonzero(target_mask)) - tp
-    return Counts(tp, fp, fn, pred_mask.size - tp - fp - fn)
+    table = _two_by_two(pred_mask.ravel(), target_mask.ravel())
+    return Counts(int(table[1, 1]), int(table[0, 1]), int(table[1, 0]), int(table[0, 0]))
+
+
+def _check_ids(ids: npt.NDArray[np.integer], kind: str, num_classes: int) -> None:
+    if not ids.size or (ids.dtype == np.bool_ and num_classes > 1):
+        return
+    highest, lowest = int(ids.max()), int(ids.min()) if ids.dtype.kind == "i" else 0
+    if highest >= num_classes or lowest < 0:
+        raise DataError(
+            f"class id {highest if highest >= num_classes else lowest} in the {kind}",
+            expected=f"ids 0 to {num_classes - 1}",
+            fix="check that prediction and labels use the same classes in the same order",
+        )  # fmt: skip
 
 
 def _check_shapes(

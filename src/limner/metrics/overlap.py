@@ -4,10 +4,10 @@
 
 What each function answers where something is missing ("shown": by the truth; "predicted": by the prediction):
 
-    shown  predicted    dice   iou   precision   recall
-    no     no           NaN    NaN   NaN         NaN
-    no     yes          0      0     0           NaN
-    yes    no           0      0     NaN         0
+    shown  predicted    dice   iou   precision   recall   volumetric similarity
+    no     no           NaN    NaN   NaN         NaN      NaN
+    no     yes          0      0     0           NaN      0
+    yes    no           0      0     NaN         0        0
 """
 
 from __future__ import annotations
@@ -81,12 +81,42 @@ def accuracy(counts: Counts) -> float:
     return _ratio(counts.tp + counts.tn, counts.total)
 
 
+def specificity(counts: Counts) -> float:
+    """Share of the pixels outside the class that were left out; high whenever the class is small.
+
+    Returns
+    -------
+    In [0, 1]; 1 is best. NaN when the class fills the picture.
+    """
+    return _ratio(counts.tn, counts.tn + counts.fp)
+
+
+def volumetric_similarity(counts: Counts) -> float:
+    """How alike the two areas are in size, wherever they lie: 1 - |fn - fp| / (2 tp + fp + fn).
+
+    Returns
+    -------
+    In [0, 1]; 1 is best, even without a shared pixel. NaN when neither truth nor prediction shows the class; 0 when
+    only one does.
+
+    References
+    ----------
+    Taha and Hanbury 2015, doi:10.1186/s12880-015-0068-x.
+    """
+    total = 2 * counts.tp + counts.fp + counts.fn
+    return _ratio(total - abs(counts.fn - counts.fp), total)
+
+
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
 METRICS: dict[str, Callable[[Counts], float]] = {
     "dice": dice, "iou": iou, "precision": precision, "recall": recall, "accuracy": accuracy,
+}  # fmt: skip
+
+MORE_METRICS: dict[str, Callable[[Counts], float]] = {
+    "specificity": specificity, "volumetric_similarity": volumetric_similarity,
 }  # fmt: skip
 
 DEFINITIONS: dict[str, str] = {
@@ -100,4 +130,8 @@ DEFINITIONS: dict[str, str] = {
     "undefined, skipped and counted where the truth does not show the class.",
     "accuracy": "(TP + TN) / all valid pixels per picture, the class against the rest; "
     "undefined, skipped and counted where no pixel is valid.",
+    "specificity": "TN / (TN + FP) per picture, the share of the pixels outside the class that were left out; "
+    "undefined, skipped and counted where the class fills the picture.",
+    "volumetric_similarity": "1 - |FN - FP| / (2 TP + FP + FN) per picture, how alike the two areas are in size wherever they lie; "
+    "undefined, skipped and counted where neither truth nor prediction shows the class, 0 where only one does.",
 }

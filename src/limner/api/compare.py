@@ -1,0 +1,184 @@
+"""Compare models picture by picture, and say when a difference is smaller than the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from limner.api.compared_runs import Run, gather, open_runs
+from limner.core.choices import nearest
+from limner.core.errors import DataError, UsageError
+from limner.core.files import prepare_output, write_json, write_text
+from limner.core.protocols import Listener, Silent
+from limner.evaluation.compare import Contender, Versus, compare_two, notes_of, summary_of
+from limner.evaluation.compare_page import render_comparison
+from limner.evaluation.stored import StoredScores
+from limner.metrics.table import TABLE
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Parameters
+    ----------
+    metric : the one that the sentences are about.
+    models : name, runs, seeds and means of each model.
+    versus : each model against the first.
+    pictures : how many were scored by all.
+    unit : of lengths.
+    notes : what has to be known about the numbers.
+    """
+
+    metric: str
+    models: tuple[Mapping[str, Any], ...]
+    versus: tuple[Versus, ...]
+    pictures: int
+    unit: str
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON."""
+        return {
+            "metric": self.metric, "models": [dict(model) for model in self.models], "pictures": self.pictures,
+            "unit": self.unit, "comparisons": [one.as_dict() for one in self.versus], "notes": list(self.notes),
+            "definitions": {"difference": "mean over pictures of the score of the second minus that of the first"},
+        }  # fmt: skip
+
+
+def compare(
+    runs: Sequence[Path | str],
+    *,
+    data: Path | str | None = None,
+    split: str | None = None,
+    metric: str = "dice",
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> Comparison:
+    """Compare models with the first of them, on the same pictures.
+
+    Parameters
+    ----------
+    runs : two or more: run folders, folders that ``evaluate --out`` wrote, or folders that hold several runs of one recipe. Runs
+        that differ only in their seed are taken together. With `data` also anything that ``evaluate`` takes as a model.
+    data : score all of them anew on these data; None = the scores that are stored.
+    split : of `data`, as for ``evaluate``.
+    metric : the one that the sentences and the list of pictures are about; all are compared.
+    out : where to write ``compare.json`` and ``compare.html``; None = nowhere.
+
+    Raises
+    ------
+    DataError : scores of other pictures, other classes or another truth; the message says what differs.
+    UsageError : fewer than two runs, a metric that there is not, or a split without data.
+    """
+    if metric not in TABLE:
+        raise UsageError(f"--metric {metric}", expected=f"one of {', '.join(TABLE)}", fix=nearest(metric, TABLE))
+    if len(runs) < 2 and not (runs and Path(runs[0]).is_dir() and data is None):
+        raise UsageError(f"{len(runs)} run", expected="two or more", fix="limner compare RUN RUN")
+    if split is not None and data is None:
+        raise UsageError(f"--split {split} without --data", expected="the data to score on", fix="add --data DATA")
+    found = open_runs([Path(run) for run in runs], data=data, split=split, listener=listener or Silent())
+    contenders, notes = gather(found)
+    _check_same_pictures(contenders)
+    _check_same_truth(contenders)
+    notes += _check_training(found, wanted=split)
+    contenders, dropped = _same_definitions(contenders)
+    if any(metric not in run.values for one in contenders for run in one.runs):
+        raise DataError(
+            f"the metric {metric} was not taken for all runs", expected="scores of that metric", where=", ".join(map(str, runs)),
+            fix="score them anew: add --data DATA, or choose another --metric",
+        )  # fmt: skip
+    unit = contenders[0].runs[0].unit
+    versus = tuple(compare_two(contenders[0], other, metric=metric, unit=unit) for other in contenders[1:])
+    comparison = Comparison(
+        metric, tuple(summary_of(one, metric) for one in contenders), versus, len(contenders[0].runs[0].images), unit,
+        (*notes, *dropped, *notes_of(contenders)),
+    )  # fmt: skip
+    if out is not None:
+        folder = prepare_output(Path(out), overwrite=overwrite)
+        write_json(folder / "compare.json", comparison.as_dict())
+        page = render_comparison(versus, contenders, metric=metric, unit=unit, notes=comparison.notes)
+        write_text(folder / "compare.html", page)
+    return comparison
+
+
+def _check_same_pictures(contenders: Sequence[Contender]) -> None:
+    first = contenders[0].runs[0]
+    for run in _others(contenders):
+        more, less = sorted(set(run.images) - set(first.images)), sorted(set(first.images) - set(run.images))
+        if more or less:
+            found = [f"{run.name} scored {_names(more)} that {first.name} did not"] if more else []
+            found += [f"{first.name} scored {_names(less)} that {run.name} did not"] if less else []
+            raise DataError(
+                "; ".join(found), expected="the same pictures", where=f"{first.name} and {run.name}",
+                fix="train both with one split (splits.csv, or the same seed), or score both anew on one set: add --data DATA",
+            )  # fmt: skip
+        if set(run.classes) != set(first.classes):
+            raise DataError(
+                f"{run.name} has the classes {', '.join(run.classes)}, {first.name} {', '.join(first.classes)}",
+                expected="the same classes", where=f"{first.name} and {run.name}", fix="compare models of the same classes",
+            )  # fmt: skip
+
+
+def _check_same_truth(contenders: Sequence[Contender]) -> None:
+    """The truth must show the same number of pixels of each class on each picture."""
+    first = contenders[0].runs[0]
+    for run in _others(contenders):
+        for name, pixels in first.true_pixels.items():
+            wrong = (pixels != run.true_pixels[name]).nonzero()[0]
+            if wrong.size:
+                place = int(wrong[0])
+                raise DataError(
+                    f"the truth of {first.images[place]} shows {pixels[place]} pixels of {name} in {first.name} and "
+                    f"{run.true_pixels[name][place]} in {run.name} ({wrong.size} pictures differ)",
+                    expected="the same masks", where=f"{first.name} and {run.name}",
+                    fix="the masks were changed in between: score both anew, add --data DATA",
+                )  # fmt: skip
+
+
+def _check_training(runs: Sequence[Run], *, wanted: str | None) -> tuple[str, ...]:
+    """A model must not be compared on pictures it learnt from; other differences of the data are told."""
+    notes = []
+    for run in runs:
+        learnt = [image for image in run.scores.images if run.split.get(image) == "train"]
+        if learnt and wanted not in ("train", "all"):
+            raise DataError(
+                f"{run.scores.name} was trained on {_names(learnt)} of the {len(run.scores.images)} scored",
+                expected="pictures that no model has seen", where=run.scores.name,
+                fix="train all with one split, or score them on other data",
+            )  # fmt: skip
+        if learnt:
+            notes.append(
+                f"{run.scores.name} was trained on {len(learnt)} of the scored pictures: its scores are too good."
+            )
+    trained = {frozenset(i for i, part in run.split.items() if part == "train") for run in runs if run.split}
+    if len(trained) > 1:
+        notes.append("The models were trained on different pictures of the data.")
+    if len({run.scores.data_checksum for run in runs if run.scores.data_checksum}) > 1:
+        notes.append("The data were changed between the runs; the scored masks are the same.")
+    return tuple(notes)
+
+
+def _same_definitions(contenders: Sequence[Contender]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
+    """Without the metrics that were defined differently; those of counts were computed anew and always agree."""
+    every = [run for one in contenders for run in one.runs]
+    differ = [
+        name for name, entry in TABLE.items()
+        if entry.kind != "overlap" and len({run.definitions[name] for run in every if name in run.definitions}) > 1
+    ]  # fmt: skip
+    if not differ:
+        return tuple(contenders), ()
+    kept = tuple(Contender(one.name, tuple(run.without(differ) for run in one.runs), one.seeds) for one in contenders)
+    return kept, (f"Not compared, as the runs define them differently (unit or tolerance): {', '.join(differ)}.",)
+
+
+def _others(contenders: Sequence[Contender]) -> list[StoredScores]:
+    return [run for one in contenders for run in one.runs][1:]
+
+
+def _names(images: Sequence[str]) -> str:
+    shown = ", ".join(images[:3]) + (" ..." if len(images) > 3 else "")
+    return f"{len(images)} picture{'s' if len(images) != 1 else ''} ({shown})"

@@ -1,0 +1,149 @@
+"""Write COCO panoptic: ``panoptic.json`` and a PNG for each picture in ``panoptic/``; one segment a pixel, the later on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.core.annotation import Annotation, AnnotationSet, Bitmap, Problem, Region
+from limner.core.files import write_text
+from limner.data.formats.coco_categories import written_categories
+from limner.data.formats.coco_write import own_record, place_of
+from limner.data.formats.cover import cover, has_area
+from limner.data.formats.fields import identifier, name_of
+from limner.data.formats.file_names import annotation_paths
+from limner.data.formats.geometry import Refusal
+from limner.data.formats.joining import joined
+from limner.data.formats.json_text import to_json
+from limner.data.formats.ledger import FREE_PIXELS, Ledger
+from limner.data.formats.numbering import Numbering
+from limner.data.images import write_image
+
+FOLDER = "panoptic"
+
+
+def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
+    """Write the segments of `annotations` below `folder`."""
+    path = folder / f"{FOLDER}.json"
+    ledger = Ledger(str(path))
+    is_own = annotations.format == "coco-panoptic"
+    own = own_record(annotations.record, is_own)
+    kept = [image for image in annotations.images if _has_size(image, ledger)]
+    labels = [region.label for image in kept for region in image.regions if not region.is_ignored]
+    categories, ids = written_categories(own.get("categories"), () if own else annotations.classes, labels)
+    old = own.get("categories")
+    for record in categories[len(old) if isinstance(old, list) else 0 :]:
+        record["isthing"] = 1
+    names = annotation_paths([_png_name(image, is_own) for image in kept], ".png")
+    image_ids = Numbering(_part(image, "image", is_own).get("id") for image in kept)
+    image_records, records = [], []
+    for image, name in zip(kept, names, strict=True):
+        image_record = _image_record(image, is_own)
+        image_record["id"] = image_ids.give(image_record.get("id"))
+        image_records.append(image_record)
+        if not image.regions and _part(image, "image", is_own) and not _part(image, "annotation", is_own):
+            continue  # it had no PNG before
+        canvas, segments = _segments(image, ids, is_own, ledger)
+        _write_ids(folder / FOLDER / name, canvas)
+        places = {"image_id": image_record["id"], "file_name": str(name), "segments_info": segments}
+        records.append({**_part(image, "annotation", is_own), **places})
+    start = own or {"info": {"description": "written by Limner"}, "licenses": []}
+    write_text(path, to_json({**start, "images": image_records, "annotations": records, "categories": categories}))
+    return (*ledger.warnings, *ledger.refused)
+
+
+def _has_size(image: Annotation, ledger: Ledger) -> bool:
+    """The size of a picture is known and a PNG of it can be held; else it is refused by name."""
+    left = f"its {len(image.regions)} regions are left out"
+    if image.size_hw is None:
+        ledger.refuse("no-size", f"{image.image}: its size is not known, and the PNG needs it; {left}", image.where)
+        return False
+    height, width = image.size_hw
+    if height * width > FREE_PIXELS:
+        ledger.refuse("too-many-pixels", f"{image.image}: {width} x {height} pixels are too many; {left}", image.where)
+        return False
+    return True
+
+
+def _part(image: Annotation, part: str, is_own: bool) -> Mapping[str, Any]:
+    """The record of the picture (``image``) or of its PNG (``annotation``) as read; empty when there is none."""
+    record = own_record(image.record, is_own).get(part)
+    return record if isinstance(record, dict) else {}
+
+
+def _png_name(image: Annotation, is_own: bool) -> str:
+    """The name that the PNG had; else that of the picture, told apart from it where that is a PNG, too."""
+    own = name_of(_part(image, "annotation", is_own).get("file_name"))
+    if own:
+        return own
+    path = PurePosixPath(image.image)
+    return str(path.with_name(f"{path.stem}_panoptic.png")) if path.suffix.lower() == ".png" else image.image
+
+
+def _image_record(image: Annotation, is_own: bool) -> dict[str, Any]:
+    assert image.size_hw is not None
+    own = _part(image, "image", is_own)
+    height, width = image.size_hw
+    record: dict[str, Any] = {"id": None, **own, "width": width, "height": height}
+    if (name_of(own.get("file_name")) or identifier(own.get("id"))) != image.image:
+        record["file_name"] = image.image
+    return record
+
+
+def _segments(
+    image: Annotation, ids: Mapping[str, Any], is_own: bool, ledger: Ledger
+) -> tuple[npt.NDArray[np.uint32], list[dict[str, Any]]]:
+    """The id of every pixel, and a record for each segment that shows, in the order of the regions."""
+    assert image.size_hw is not None
+    canvas = np.zeros(image.size_hw, np.uint32)
+    regions = list(image.regions) if is_own else joined(image.regions, image.size_hw)
+    numbers = Numbering(own_record(region.record, is_own).get("id") for region in regions)
+    painted: list[tuple[int, Region, int]] = []
+    drawn: dict[int, dict[str, Any]] = {}
+    for place, region in sorted(enumerate(regions), key=lambda entry: entry[1].order):
+        with ledger.record(place_of(image, region)):
+            bitmap = _pixels(region, image.size_hw)
+            window = canvas[bitmap.y :, bitmap.x :][: bitmap.mask.shape[0], : bitmap.mask.shape[1]]
+            if window[bitmap.mask].any():
+                ledger.warn(
+                    "overlap",
+                    "it covers pixels of other regions; a pixel has one segment, the later on top",
+                    region.where,
+                )
+            if region.is_ignored:
+                window[bitmap.mask] = 0  # nobody's pixels: what panoptic scores leave out
+                continue
+            if region.label not in ids:
+                raise Refusal("no-class", "the region has no class, and COCO needs one")
+            own = own_record(region.record, is_own)
+            number = int(numbers.give(own.get("id")))
+            window[bitmap.mask] = number
+            painted.append((place, region, number))
+            drawn[number] = {**own, "id": number, "category_id": ids[region.label], "iscrowd": int(region.is_crowd)}
+    segments = []
+    for _, region, number in sorted(painted, key=lambda entry: entry[0]):
+        with ledger.record(place_of(image, region)):
+            seen = cover(Bitmap(0, 0, canvas == number), image.size_hw)
+            if seen is None:
+                raise Refusal("hidden", "other regions cover all of it; a segment needs a pixel of its own")
+            height, width = seen.mask.shape
+            segments.append({**drawn[number], "area": int(seen.mask.sum()), "bbox": [seen.x, seen.y, width, height]})
+    return canvas, segments
+
+
+def _pixels(region: Region, size_hw: tuple[int, int]) -> Bitmap:
+    if not has_area(region.shape):
+        raise Refusal("no-area", "a line or point, which has no area; a segment is made of pixels")
+    bitmap = cover(region.shape, size_hw)
+    if bitmap is None:
+        raise Refusal("no-area", "the region covers no pixel of the picture")
+    return bitmap
+
+
+def _write_ids(path: Path, ids: npt.NDArray[np.uint32]) -> None:
+    planes = [(ids >> np.uint32(shift)).astype(np.uint8) for shift in (0, 8, 16)]  # the lowest eight bits are kept
+    write_image(path, np.stack(planes, axis=-1))

@@ -1,0 +1,110 @@
+"""JSON that nobody vouches for: looked over before it is parsed, so that depth, size and numbers stay within bounds.
+
+One pass over the signs finds which of them stand inside strings (an unescaped quote opens or closes one); brackets, commas and
+numbers outside are then counted and examined without building anything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from limner.core.errors import DataError
+from limner.data.formats.json_scan import Flaw, scan
+
+_HALVES = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # escapes that may be half a character, or the zero sign
+_UNWANTED = re.compile("[\0\ud800-\udfff]")
+_MOST_DUPLICATES = 100
+_FIX = "export the file again, or correct it in an editor"
+
+
+def parse_json(text: str, path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The value of a JSON document, and where keys occur twice.
+
+    Parameters
+    ----------
+    text : the document.
+    path : the file; only for messages.
+
+    Returns
+    -------
+    The value; of a key that occurs twice in one object the last value, as browsers take it. Then the places of such keys, such as
+    ``annotations/3/id``, at most 100. Halves of characters (lone surrogates) and zero signs in strings are replaced by U+FFFD,
+    because no file can be written with them.
+
+    Raises
+    ------
+    DataError : not JSON; nested more than 100 deep; NaN, Infinity or a number beyond floats; an integer of more than 20
+        digits; a string of more than 64 MiB; so many values that they would fill the memory. Line and column are named.
+    """
+    flaw = scan(text)
+    if flaw is not None:
+        raise _error(flaw, text, path)
+    twice: list[tuple[dict[str, Any], str]] = []
+
+    def build(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        built = dict(members)
+        if len(built) != len(members):
+            seen: set[str] = set()
+            for key, _ in members:
+                if key in seen and len(twice) < _MOST_DUPLICATES:
+                    twice.append((built, key))
+                seen.add(key)
+        return built
+
+    try:
+        value = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _error(Flaw(f"not JSON: {error.msg}", error.pos), text, path) from error
+    except (RecursionError, ValueError) as error:
+        raise _error(Flaw(f"not JSON: {error}", 0), text, path) from error
+    places = tuple(_places(value, twice))
+    if _HALVES.search(text):
+        value = _cleaned(value)
+    return value, places
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")  # the scan names the place before; this is the second lock
+
+
+def _places(value: Any, twice: list[tuple[dict[str, Any], str]]) -> Iterator[str]:
+    """Paths of the objects that hold a key twice; objects that such a key replaced have none."""
+    wanted = {id(owner) for owner, _ in twice}
+    paths: dict[int, str] = {}
+    stack: list[tuple[Any, str]] = [(value, "")] if twice else []
+    while stack and len(paths) < len(wanted):
+        node, path = stack.pop()
+        if isinstance(node, dict):
+            if id(node) in wanted:
+                paths[id(node)] = path
+            stack.extend((child, f"{path}{key}/") for key, child in node.items() if isinstance(child, dict | list))
+        elif isinstance(node, list):
+            stack.extend((child, f"{path}{i}/") for i, child in enumerate(node) if isinstance(child, dict | list))
+    for owner, key in twice:
+        yield f"{paths[id(owner)]}{key}" if id(owner) in paths else f".../{key}"
+
+
+def _cleaned(value: Any) -> Any:
+    """A copy whose strings can be written to any file; at most 100 levels deep, so that recursion is no danger."""
+    if isinstance(value, str):
+        return _UNWANTED.sub("�", value) if _UNWANTED.search(value) else value
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    return value
+
+
+def _error(flaw: Flaw, text: str, path: Path) -> DataError:
+    at = min(flaw.position, len(text))
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    excerpt = text[max(0, at - 20) : at + 20]
+    near = f", near {excerpt!r}" if excerpt else ""
+    return DataError(
+        flaw.found, expected=flaw.expected, where=f"{path}, line {line}, column {column}{near}", fix=_FIX
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""How well two looks agree, window by window: 1 where they show the same, whatever the brightness, about 0 where they do not.
+
+Both are freed of what changes slowly over the picture (light that falls off to the sides is the same in all pictures of a series),
+then correlated in windows of 9 x 9 pixels. Windows without structure in both say nothing and are left out.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from limner.data.look import Array
+from limner.data.look_alignment import RIM
+
+WINDOW = 9
+FLOOR = 0.08  # standard deviation in a window, in units of the look's own, below which a window says nothing
+LEAST_TELLING = 0.05  # share of the windows that always count: those with the most structure
+SLOW = (4.0, 8.0)  # standard deviation of what is taken away; the second where the first leaves too little
+WORST = 0.1  # share of the windows that may agree less: parts that are clipped or drawn over
+OTHER_VALUES = 0.04  # difference of the values of equal rank, root mean square, up to which a gain and an offset explain it
+
+
+def agreement(one: Array, other: Array, *, grain: float) -> float:
+    """The least correlation of two looks in nine tenths of the windows that have structure.
+
+    Parameters
+    ----------
+    one, other : ``(64, 64)``, laid over each other.
+    grain : the larger `Look.grain` of the two: windows with less structure say nothing.
+
+    Returns
+    -------
+    In [-1, 1]; 1 for looks that are equal up to a rising function of their values (gain, offset, gamma, clipping). The map is taken in
+    both directions and the better one counts, since clipped values cannot be undone.
+    """
+    if not differ_by_more_than_gain(one, other):
+        return _least(one, other, grain)
+    return max(
+        _least(one, same_values(other, one), grain),
+        _least(same_values(one, other), other, grain),
+    )
+
+
+def differ_by_more_than_gain(one: Array, other: Array) -> bool:
+    """Whether the values of two looks are distributed differently once both have mean 0 and standard deviation 1."""
+    return float(np.square(_ranks(one) - _ranks(other)).mean()) > OTHER_VALUES**2
+
+
+def same_values(pixels: Array, like: Array) -> Array:
+    """`pixels` through the rising function that gives them the distribution of `like`."""
+    return np.interp(pixels, _ranks(pixels), _ranks(like)).astype(np.float32)
+
+
+def _ranks(pixels: Array) -> Array:
+    """Every eighth value away from the rim, ascending."""
+    return np.asarray(np.sort(pixels[RIM:-RIM, RIM:-RIM], axis=None)[::8])
+
+
+def is_roughly_alike(one: Array, other: Array) -> bool:
+    """A quick look at the coarse structure, which a slight crop leaves in place: False for most pairs of different pictures."""
+    a, b = (cv2.GaussianBlur(p, (0, 0), 2) - cv2.GaussianBlur(p, (0, 0), 5) for p in (one, other))
+    correlation, telling, _ = _windows(a[::2, ::2], b[::2, ::2], 7, 2, FLOOR, 0.2)
+    return float(np.quantile(correlation[telling], 0.25)) >= 0.5
+
+
+def _least(one: Array, other: Array, grain: float) -> float:
+    a, b = (cv2.GaussianBlur(pixels, (0, 0), 0.7) for pixels in (one, other))
+    floor = max(FLOOR, grain)
+    for slow in SLOW:
+        fine_a, fine_b = (pixels - cv2.GaussianBlur(pixels, (0, 0), slow) for pixels in (a, b))
+        correlation, telling, bottom = _windows(fine_a, fine_b, WINDOW, RIM, floor, LEAST_TELLING)
+        if bottom >= floor**2:
+            break
+    return float(np.quantile(correlation[telling], WORST))
+
+
+def _windows(
+    a: Array, b: Array, window: int, rim: int, floor: float, least: float
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], float]:
+    """The correlation in each window away from the rim, which windows have structure in one of the two, and the least variance of those.
+
+    That is the square of `floor`, or less where fewer than the share `least` of the windows reach it.
+    """
+    size = (window, window)
+    mean_a, mean_b = cv2.blur(a, size), cv2.blur(b, size)
+    inner = slice(rim + window // 2, -rim - window // 2)
+    spread_a = np.maximum(cv2.blur(a * a, size) - mean_a**2, 0)[inner, inner]
+    spread_b = np.maximum(cv2.blur(b * b, size) - mean_b**2, 0)[inner, inner]
+    both = (cv2.blur(a * b, size) - mean_a * mean_b)[inner, inner]
+    larger = np.maximum(spread_a, spread_b)
+    bottom = max(min(floor**2, float(np.quantile(larger, 1 - least))), 1e-12)
+    correlation = both / np.sqrt(np.maximum(spread_a, bottom) * np.maximum(spread_b, bottom))
+    return correlation, larger >= bottom, bottom

@@ -1,0 +1,127 @@
+"""Count once what a mask file holds: pixels of each value, how many fill areas, connected objects and how many of them are tiny."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from limner.data.masks import MaskReading, MaskStats, RawMask, as_colors, read_raw_mask, scale_of
+
+TINY_PIXELS = 16  # an object of fewer pixels is lost in a network that halves five times
+ABOVE_HALF = -1  # stands for all values above half of the scale: one class where edges are soft
+MOST_VALUES = 4096  # of more different values the statistics keep the commonest; a mask has far fewer
+_MOST_CLASSES = 16  # a file with more values numbers its objects, or its edges are soft
+
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Connected areas of one value or class; corners connect.
+
+    Parameters
+    ----------
+    count : how many.
+    tiny : how many of them have fewer than `TINY_PIXELS` pixels.
+    """
+
+    count: int = 0
+    tiny: int = 0
+
+    def __add__(self, other: Objects) -> Objects:
+        return Objects(self.count + other.count, self.tiny + other.tiny)
+
+
+def survey_mask(path: Path, *, alpha: bool = False) -> MaskStats:
+    """Read a mask file whole and count its values.
+
+    Raises
+    ------
+    DataError : see `read_raw_mask`.
+    """
+    return count_mask(read_raw_mask(path, alpha=alpha), path)
+
+
+def count_mask(raw: RawMask, path: Path) -> MaskStats:
+    """The statistics of a mask that was read from `path`; of very many values those of the commonest ones."""
+    grid = raw.values
+    values, counts, flat = _count(grid, _is_inside(grid))
+    keep = np.arange(len(values))
+    if len(values) > MOST_VALUES:
+        keep = np.sort(np.argsort(-counts, kind="stable")[:MOST_VALUES])
+    return MaskStats(
+        path, (grid.shape[0], grid.shape[1]), raw.kind, raw.palette, raw.has_alpha,
+        tuple(values[keep].tolist()), tuple(counts[keep].tolist()), tuple(flat[keep].tolist()), len(values),
+    )  # fmt: skip
+
+
+def _is_inside(grid: Values) -> npt.NDArray[np.bool_]:
+    """Where the four neighbours have the same value, as far as there are any."""
+    same = np.ones(grid.shape, bool)
+    equal = grid[1:] == grid[:-1]
+    same[1:] &= equal
+    same[:-1] &= equal
+    equal = grid[:, 1:] == grid[:, :-1]
+    same[:, 1:] &= equal
+    same[:, :-1] &= equal
+    return same
+
+
+def _count(grid: Values, inside: npt.NDArray[np.bool_]) -> tuple[Values, Values, Values]:
+    """The different values, ascending, their pixels, and those that are inside; by runs of equal values, which are few."""
+    line = grid.ravel()
+    starts = np.flatnonzero(np.concatenate([[True], line[1:] != line[:-1]]))
+    lengths = np.diff(starts, append=line.size).astype(np.float64)
+    insides = np.add.reduceat(inside.ravel(), starts, dtype=np.int64).astype(np.float64)
+    heads = line[starts]
+    if heads.dtype in (np.uint8, np.uint16):  # without sorting, since a file that is no mask has many runs
+        totals, flat = np.bincount(heads, weights=lengths), np.bincount(heads, weights=insides)
+        values = np.flatnonzero(totals)
+        return values, totals[values].astype(np.int64), flat[values].astype(np.int64)
+    values, place = np.unique(heads, return_inverse=True)
+    totals, flat = np.bincount(place, weights=lengths), np.bincount(place, weights=insides)
+    return values, totals.astype(np.int64), flat.astype(np.int64)
+
+
+def count_objects(grid: Values, stats: MaskStats) -> dict[int, Objects]:
+    """Objects of each stored value but 0, and of `ABOVE_HALF` where a file has more than two values.
+
+    A file of very many values numbers its objects: each value counts as one.
+    """
+    values = [value for value in stats.values if value != 0]
+    found = {}
+    if len(values) > 1:
+        half = scale_of(max(values)) / 2 if stats.kind != "colour" else 0
+        found[ABOVE_HALF] = count_area(grid > half)
+    if len(values) > _MOST_CLASSES:
+        sizes = dict(zip(stats.values, stats.counts, strict=True))
+        return found | {value: Objects(1, int(sizes[value] < TINY_PIXELS)) for value in values}
+    return found | {value: count_area(grid == value) for value in values}
+
+
+def count_area(mask: npt.NDArray[np.bool_]) -> Objects:
+    """The connected areas of a mask ``(H, W)``."""
+    count, _, table, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return Objects(count - 1, int((table[1:, cv2.CC_STAT_AREA] < TINY_PIXELS).sum()))
+
+
+def objects_by_class(reading: MaskReading, stats: MaskStats, objects: Mapping[int, Objects]) -> dict[int, Objects]:
+    """Objects of each class id above 0 under a reading, from what `count_objects` found."""
+    if reading.rule == "half":
+        top = max(stats.values)
+        found = objects.get(ABOVE_HALF, objects.get(top, Objects()) if top * 2 > scale_of(top) else Objects())
+        return {1: found} if found.count else {}
+    values = np.array(stats.values)
+    if reading.source == "colour":
+        values = as_colors(values, stats.kind, stats.palette)
+    by_class: dict[int, Objects] = {}
+    for value, index in zip(stats.values, reading.ids(values, scale_of(max(stats.values))).tolist(), strict=True):
+        if index > 0 and value in objects:
+            by_class[index] = by_class.get(index, Objects()) + objects[value]
+    return by_class

@@ -1,0 +1,170 @@
+"""Find copies of a picture that were compressed, scaled, brightened, slightly cropped, mirrored or turned.
+
+1. Every picture becomes a `Look`: gray, 64 x 64, mean 0, standard deviation 1.
+2. Candidates: the 16 x 16 lowest coefficients of the cosine transform, each times the root of its frequency, compared by their
+   cosine in all eight orientations (a mirroring changes signs of the coefficients, a turn swaps the axes). After Zauner 2010, "Implementation and
+   benchmarking of perceptual image hash functions", with numbers in place of bits.
+3. Verification: one look is laid over the other, and they are compared window by window. Copies agree everywhere; neighbouring
+   slices and pictures of a series disagree in some places.
+4. Series: where a picture is nearly as much alike to a third one as to its candidate, both are slices or frames of one series.
+
+How the thresholds were measured: ``docs/decisions/0011-near-duplicates.md``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from limner.data.look import SIDE, Array, Look
+from limner.data.look_agreement import agreement, differ_by_more_than_gain, is_roughly_alike, same_values
+from limner.data.look_alignment import lay_over
+
+LOW = 16  # cosine coefficients on each axis
+ALIKE_CODES = 0.55  # cosine of two codes from which a pair is looked at more closely
+MOST_PARTNERS = 6  # candidates of one picture that are verified, the most alike first: bounds the time
+COPY = 0.88  # agreement of two looks from which they are copies
+SURE = 0.985  # from here on whatever other pictures there are
+STANDS_OUT = 0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture
+_BLOCK = 512  # rows of the table of likenesses that are in memory at a time
+# the eight ways to lay a picture down: swap the axes, then mirror up and down, then left and right
+ORIENTATIONS = tuple((bool(k & 4), bool(k & 2), bool(k & 1)) for k in range(8))
+
+Pair = tuple[int, int]
+
+
+def near_duplicates(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], ...]:
+    """Sets of names of pictures that are copies of each other.
+
+    Parameters
+    ----------
+    looks : the look of each picture.
+
+    Returns
+    -------
+    Sets of at least two names, sorted, no name in two sets; empty when all pictures differ.
+
+    Examples
+    --------
+    >>> near_duplicates({})
+    ()
+    """
+    names = sorted(looks)
+    pixels = [looks[name].pixels.astype(np.float32) for name in names]
+    grain = [looks[name].grain for name in names]
+    scores = {
+        (one, other): likeness_of(pixels[one], oriented(pixels[other], turn), max(grain[one], grain[other]))
+        for one, other, turn in _candidates(pixels)
+    }
+    leader = list(range(len(names)))
+
+    def find(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    for one, other in _copies(scores):
+        a, b = find(one), find(other)
+        leader[max(a, b)] = min(a, b)
+    sets: dict[int, list[str]] = defaultdict(list)
+    for index, name in enumerate(names):
+        sets[find(index)].append(name)
+    return tuple(tuple(members) for members in sets.values() if len(members) > 1)
+
+
+def likeness_of(one: Array, other: Array, grain: float) -> float:
+    """How much two looks ``(64, 64)`` of one orientation are alike when one may be a slight crop of the other.
+
+    Parameters
+    ----------
+    one, other : the looks.
+    grain : the larger `Look.grain` of the two.
+
+    Returns
+    -------
+    The `agreement` once they are laid over each other; 0 where that is not possible.
+    """
+    if not is_roughly_alike(one, other):
+        return 0.0
+    moved = lay_over(one, other)
+    if moved is None and differ_by_more_than_gain(one, other):
+        moved = lay_over(same_values(one, other), other)
+    return 0.0 if moved is None else agreement(one, moved, grain=grain)
+
+
+def _copies(scores: Mapping[Pair, float]) -> Iterator[Pair]:
+    """Pairs that are alike enough, and more than to others unless they are surely copies."""
+    partners: dict[int, dict[int, float]] = defaultdict(dict)
+    for (one, other), score in scores.items():
+        partners[one][other] = partners[other][one] = score
+    for (one, other), score in scores.items():
+        if score >= SURE:
+            yield one, other
+        elif score >= COPY:
+            both = partners[one].keys() & partners[other].keys()
+            siblings = {third for third in both if min(partners[one][third], partners[other][third]) >= COPY}
+            rivals = [
+                rival for end in (one, other) for third, rival in partners[end].items()
+                if third not in siblings and third not in (one, other)
+            ]  # fmt: skip
+            if 1 - score <= STANDS_OUT * (1 - max(rivals, default=0.0)):
+                yield one, other
+
+
+def oriented(pixels: Array, orientation: int) -> Array:
+    """``(64, 64)`` pixels laid down in one of the eight `ORIENTATIONS`."""
+    swap, down, across = ORIENTATIONS[orientation]
+    turned = pixels.T if swap else pixels
+    turned = turned[::-1] if down else turned
+    return np.ascontiguousarray(turned[:, ::-1] if across else turned)
+
+
+def codes(pixels: Sequence[Array]) -> Array:
+    """``(N, 16, 16)`` cosine coefficients times the root of their frequency, those of each picture of length 1."""
+    place = np.arange(SIDE) + 0.5
+    basis = np.cos(np.pi / SIDE * np.arange(LOW)[:, None] * place).astype(np.float32)
+    weight = np.sqrt(np.hypot(*np.mgrid[:LOW, :LOW])).astype(np.float32)
+    found = np.stack([basis @ picture @ basis.T for picture in pixels]) * weight
+    length = np.sqrt((found**2).sum(axis=(1, 2), keepdims=True))
+    return np.asarray(found / np.maximum(length, 1e-12), np.float32)
+
+
+def turned_codes(code: Array) -> list[Array]:
+    """The codes ``(N, 16, 16)`` that the same pictures would have in each of the eight `ORIENTATIONS`."""
+    signs = (-1.0) ** np.arange(LOW, dtype=np.float32)  # a mirrored cosine of odd frequency is its negative
+    turned = []
+    for swap, down, across in ORIENTATIONS:
+        other = code.transpose(0, 2, 1) if swap else code
+        other = other * signs[:, None] if down else other
+        turned.append(np.ascontiguousarray(other * signs if across else other))
+    return turned
+
+
+def _candidates(pixels: Sequence[Array]) -> Iterator[tuple[int, int, int]]:
+    """Pairs ``i < j`` and the orientation in which `j` is most like `i`, the most alike first."""
+    if len(pixels) < 2:
+        return
+    code = codes(pixels)
+    flat = code.reshape(len(code), -1)
+    turned = [np.ascontiguousarray(other.reshape(len(code), -1).T) for other in turned_codes(code)]
+    found: list[tuple[float, int, int, int]] = []
+    for start in range(0, len(flat), _BLOCK):
+        rows = flat[start : start + _BLOCK]
+        best = rows @ turned[0][:, start:]
+        which = np.zeros(best.shape, np.int8)
+        for k in range(1, len(ORIENTATIONS)):
+            likeness = rows @ turned[k][:, start:]
+            which[likeness > best] = k
+            np.maximum(best, likeness, out=best)
+        best[np.tri(*best.shape, dtype=bool)] = -1  # each pair once
+        keep = min(MOST_PARTNERS, best.shape[1])
+        nearest = np.argpartition(-best, keep - 1, axis=1)[:, :keep]
+        for row, columns in enumerate(nearest.tolist()):
+            for column in columns:
+                if best[row, column] >= ALIKE_CODES:
+                    found.append((float(best[row, column]), start + row, start + column, int(which[row, column])))
+    for _, one, other, orientation in sorted(found, key=lambda entry: (-entry[0], entry[1:])):
+        yield one, other, orientation

@@ -1,0 +1,90 @@
+"""Groups as the recipe, the data and the files say, in this order."""
+
+import dataclasses
+
+import pytest
+
+from limner.core.errors import RecipeError
+from limner.core.recipe_parts import SplitPart
+from limner.data.groups import find_groups, groups_by
+from tests.data.imagined import imagined
+
+STEMS = [f"P{p:02d}_z{z}" for p in (1, 2, 3) for z in (1, 2)]
+
+
+def found(dataset, **rule):
+    return find_groups(dataset.items, SplitPart(**rule), facts=dataset.facts, root=dataset.root)
+
+
+def test_names_are_looked_at_last_and_can_be_switched_off():
+    seen = found(imagined(STEMS))
+    assert set(seen.groups.values()) == {"P01", "P02", "P03"} and not seen.notes
+    assert seen.words.startswith(
+        "by 3 groups seen in file names before the last counter (images/P01_z1.png is of group P01"
+    )
+    off = found(imagined(STEMS), group_by="none")
+    assert (
+        not off.groups and "the 3 groups that file names before the last counter show were switched off" in off.notes[0]
+    )
+    assert not found(imagined(["a1", "b2"]), group_by="none").notes
+
+
+def test_what_the_data_declare_goes_before_names():
+    seen = found(imagined(STEMS, groups=["x", "x", "y", "y", "", "z"]))
+    assert seen.words == "by 3 groups that the data declare" and seen.groups["images/P02_z2.png"] == "y"
+    assert seen.notes == ("1 of 6 pictures have no group, such as images/P03_z1.png",)
+    both = found(imagined(STEMS, groups=["x"] * 6), group_by=r"z(\d)")
+    assert set(both.groups.values()) == {"1", "2"} and "from split.group_by = 'z(\\\\d)'" in both.words
+
+
+def with_patients(dataset, names):
+    """Facts as a reader of DICOM headers would make them."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Read(type(next(iter(dataset.facts.values())))):
+        patient: str = ""
+
+    facts = {
+        name: Read(**{**vars(fact), "patient": who})
+        for (name, fact), who in zip(dataset.facts.items(), names, strict=True)
+    }
+    return dataclasses.replace(dataset, facts=facts)
+
+
+def test_patients_in_headers_go_before_names_and_can_be_asked_for():
+    dataset = with_patients(imagined(STEMS), ["ann", "bob", "ann", "bob", "ann", ""])
+    assert found(dataset).words == "by 2 patients that the files name" and len(found(dataset).notes) == 1
+    with pytest.raises(RecipeError, match="'patient' does not match images/P03_z2"):
+        found(dataset, group_by="patient")
+    named = with_patients(imagined(STEMS, groups=["x"] * 6), ["ann", "bob"] * 3)
+    assert set(found(named, group_by="patient").groups.values()) == {"ann", "bob"}
+
+
+def test_folders_and_whole_paths():
+    dataset = imagined([f"{who}/{side}/{n}" for who in ("anna", "ben") for side in ("l", "r") for n in (1, 2)])
+    assert set(groups_by("folders", dataset.items).values()) == {"anna/l", "anna/r", "ben/l", "ben/r"}
+    assert set(groups_by("images/([a-z]+)/", dataset.items).values()) == {"anna", "ben"}
+    with pytest.raises(RecipeError, match="does not match images/1"):
+        groups_by("folders", imagined(["1", "2"]).items)
+
+
+def test_a_table_beside_the_data(tmp_path):
+    dataset = dataclasses.replace(imagined(["a", "b", "c"]), root=tmp_path)
+    (tmp_path / "cases.csv").write_text("image,patient\nimages/a.png,ann\nb, bob \nc,ann\n", encoding="utf-8-sig")
+    groups = groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path)
+    assert groups == {"images/a.png": "ann", "images/b.png": "bob", "images/c.png": "ann"}
+    assert found(dataset, group_by="csv:cases.csv:patient").words.startswith("by 2 groups from split.group_by")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("csv:none.csv:patient", "none.csv cannot be read"), ("csv:cases.csv:who", "columns image, patient"),
+        ("csv:../cases.csv:patient", "csv:"), ("csv:/etc/passwd:x", "csv:"), ("csv:patient", "csv:"),
+        ("csv:cases.csv:patient", "does not match images/c.png"), ("(", "regular|parenthesis|unterminated"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_cannot_be_obeyed(tmp_path, rule, message):
+    (tmp_path / "cases.csv").write_text("image,patient\na,ann\nb,bob\n")
+    with pytest.raises(RecipeError, match=message):
+        groups_by(rule, imagined(["a", "b", "c"]).items, root=tmp_path)

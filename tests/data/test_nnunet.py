@@ -1,0 +1,62 @@
+"""Folders of nnU-Net and of the Medical Segmentation Decathlon, in 2D."""
+
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from limner.core.errors import DataError
+from limner.data.dataset import open_dataset
+from limner.data.open_layout import open_layout
+
+rng = np.random.default_rng(8)
+
+
+def write(root, labels, *, channels=2, cases=("a", "b_1"), parts=("Tr",)):
+    for part in parts:
+        for kind in ("images", "labels"):
+            (root / f"{kind}{part}").mkdir(parents=True, exist_ok=True)
+        for case in cases:
+            for channel in range(channels):
+                picture = PIL.Image.fromarray(rng.integers(0, 256, (5, 7)).astype(np.uint8))
+                picture.save(root / f"images{part}" / f"{part}{case}_{channel:04d}.png")
+            mask = rng.integers(0, 2, (5, 7)).astype(np.uint8)
+            mask[0, 0] = 1
+            PIL.Image.fromarray(mask).save(root / f"labels{part}" / f"{part}{case}.png")
+    (root / "dataset.json").write_text(json.dumps({"labels": labels, "file_ending": ".png"}))
+
+
+def test_channels_in_files_of_their_own(tmp_path):
+    write(tmp_path, {"background": 0, "axon": 1})
+    dataset = open_dataset(tmp_path, allow=("FEW_SAMPLES",))
+    assert dataset.format == "nnunet"
+    assert dataset.label_space.names == ("background", "axon")
+    assert [item.name for item in dataset.items] == ["imagesTr/Tra_0000.png", "imagesTr/Trb_1_0000.png"]
+    sample = dataset.load(dataset.items[1])
+    assert sample.image.shape == (5, 7, 2)
+    second = np.array(PIL.Image.open(tmp_path / "imagesTr" / "Trb_1_0001.png"))
+    np.testing.assert_array_equal(sample.image[..., 1], second)
+
+
+def test_the_decathlon_counts_labels_by_id_and_brings_a_test(tmp_path):
+    write(tmp_path, {"0": "background", "1": "spleen"}, channels=1, parts=("Tr", "Ts"))
+    _, layout = open_layout(tmp_path)
+    assert layout.declared.classes == ("background", "spleen")
+    assert {item.name[:8]: item.split for item in layout.items} == {"imagesTr": "train", "imagesTs": "test"}
+
+
+def test_ignored_label(tmp_path):
+    write(tmp_path, {"background": 0, "axon": 1, "ignore": 2})
+    _, layout = open_layout(tmp_path)
+    assert (layout.declared.classes, layout.declared.ignore) == (("background", "axon"), 2)
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, [], {"background": 0, "whole": [1, 2]}, {"background": 0, "axon": 2}, {"background": 0}]
+)
+def test_labels_that_are_refused(tmp_path, labels):
+    write(tmp_path, labels)
+    with pytest.raises(DataError) as error:
+        open_layout(tmp_path)
+    assert "dataset.json" in str(error.value)

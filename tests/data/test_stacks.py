@@ -1,0 +1,123 @@
+"""NPY stacks, NIfTI volumes and DICOM slices as pictures."""
+
+import numpy as np
+import pytest
+
+from limner.core.errors import DataError
+from limner.data.open_layout import open_layout
+from limner.data.pixels import load_header, load_image, raw_mask
+from limner.data.stacks import num_frames, read_frame, spacing_of
+
+rng = np.random.default_rng(3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "frames", "image"),
+    [
+        ((5, 7), 1, (5, 7, 1)),
+        ((5, 7, 3), 1, (5, 7, 3)),
+        ((9, 5, 7), 9, (5, 7, 1)),
+        ((4, 5, 7, 2), 4, (5, 7, 2)),
+        ((4, 2, 50, 70), 4, (50, 70, 2)),
+    ],
+)
+def test_npy_shapes(tmp_path, shape, frames, image):
+    array = rng.integers(0, 256, shape).astype(np.uint8)
+    np.save(tmp_path / "a.npy", array)
+    assert num_frames(tmp_path / "a.npy") == frames
+    assert read_frame(tmp_path / "a.npy", frames - 1).shape == image
+
+
+def test_npy_values_are_kept(tmp_path):
+    stack = rng.normal(size=(3, 5, 7))
+    np.save(tmp_path / "a.npy", stack)
+    np.testing.assert_array_equal(read_frame(tmp_path / "a.npy", 2)[..., 0], stack[2].astype(np.float32))
+    np.save(tmp_path / "b.npy", np.array([[True, False]]))
+    assert read_frame(tmp_path / "b.npy").tolist() == [[[255], [0]]]
+    np.save(tmp_path / "c.npy", np.array([[0, 65535]]))
+    assert read_frame(tmp_path / "c.npy").dtype == np.uint16
+
+
+def test_npy_files_that_are_refused(tmp_path):
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "five.npy", np.zeros((2, 2, 2, 2, 2)))
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00")
+    np.save(tmp_path / "nan.npy", np.array([[0.0, np.nan]]))
+    for name in ("pickled", "five", "cut", "nan", "absent"):
+        with pytest.raises(DataError) as error:
+            read_frame(tmp_path / f"{name}.npy")
+        assert name in str(error.value)
+
+
+def test_pairs_of_npy_stacks_become_pictures_with_masks(tmp_path):
+    images = rng.integers(0, 256, (4, 5, 7, 3)).astype(np.uint8)
+    masks = rng.integers(0, 2, (4, 5, 7, 1)).astype(bool)
+    np.save(tmp_path / "train_x.npy", images)
+    np.save(tmp_path / "train_y.npy", masks)
+    _, layout = open_layout(tmp_path)
+    assert [item.name for item in layout.items] == [f"train_x/{i:04d}" for i in range(4)]
+    np.testing.assert_array_equal(load_image(layout.items[2]), images[2])
+    np.testing.assert_array_equal(raw_mask(layout.items[2]).values, masks[2, ..., 0])
+    assert load_header(layout.items[0]).size_hw == (5, 7)
+
+
+def test_one_map_per_class_becomes_ids(tmp_path):
+    ids = rng.integers(0, 3, (2, 5, 7))
+    np.save(tmp_path / "images.npy", rng.random((2, 5, 7)))
+    np.save(tmp_path / "masks.npy", np.eye(3, dtype=np.uint8)[ids])
+    _, layout = open_layout(tmp_path)
+    np.testing.assert_array_equal(raw_mask(layout.items[1]).values, ids[1])
+
+
+def test_stacks_of_different_length_are_named(tmp_path):
+    np.save(tmp_path / "a_x.npy", np.zeros((3, 5, 7)))
+    np.save(tmp_path / "a_y.npy", np.zeros((2, 5, 7)))
+    with pytest.raises(DataError, match=r"a_x.npy holds 3 pictures, a_y.npy 2 masks"):
+        open_layout(tmp_path)
+
+
+def test_nifti_slices_are_axial_whatever_the_stored_orientation(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    values = rng.integers(-500, 500, (5, 7, 3)).astype(np.int16)  # x to the right, y to the front, z up
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([2.0, 0.5, 4.0, 1])), tmp_path / "images" / "ct.nii.gz")
+    turned = np.diag([-2.0, 0.5, 4.0, 1])  # the same volume, stored from right to left
+    labels = (values > 0).astype(np.uint8)[::-1]
+    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(labels), turned), tmp_path / "masks" / "ct.nii.gz")
+    _, layout = open_layout(tmp_path)
+    assert [item.name for item in layout.items] == [f"images/ct/{z:04d}" for z in range(3)]
+    assert {item.group for item in layout.items} == {"ct"}
+    image = load_image(layout.items[1])
+    assert image.shape == (7, 5, 1)
+    assert image[0, 0, 0] == values[0, 6, 1]  # the front is up, the patient's left column first
+    np.testing.assert_array_equal(raw_mask(layout.items[1]).values, image[..., 0] > 0)
+    assert spacing_of(tmp_path / "images" / "ct.nii.gz") == (0.5, 2.0)
+
+
+def test_dicom_slices_have_their_unit_and_patient(tmp_path):
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    stored = rng.integers(0, 4000, (5, 7)).astype(np.uint16)
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file = FileDataset(str(tmp_path / "s.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
+    file.PatientID, file.Rows, file.Columns = "P7", 5, 7
+    file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3"
+    file.BitsAllocated = file.BitsStored = 16
+    file.HighBit, file.PixelRepresentation, file.SamplesPerPixel = 15, 0, 1
+    file.PhotometricInterpretation, file.RescaleSlope, file.RescaleIntercept = "MONOCHROME2", "2", "-1024"
+    file.PixelSpacing = ["0.5", "0.75"]
+    file.PixelData = stored.tobytes()
+    (tmp_path / "images").mkdir()
+    pydicom.dcmwrite(tmp_path / "images" / "s.dcm", file)
+    np.testing.assert_array_equal(read_frame(tmp_path / "images" / "s.dcm")[..., 0], stored * 2.0 - 1024)
+    assert spacing_of(tmp_path / "images" / "s.dcm") == (0.5, 0.75)
+    (tmp_path / "masks").mkdir()
+    np.save(tmp_path / "masks" / "s.npy", (stored > 2000))
+    _, layout = open_layout(tmp_path)
+    assert [(item.name, item.group) for item in layout.items] == [("images/s.dcm", "P7")]
