@@ -3,9 +3,9 @@
 python -m benchmarks.fuzz_formats CORPUS [--cases 10000] [--seed 0] [--only FILE#NUMBER]
 
 CORPUS is a folder with annotation files of any formats; each that `limner.data.formats.read_annotations` knows is spoilt in turn
-until `--cases` files of its format were read, the classic bombs (`benchmarks.mutations.bombs`) among them. Reading, and drawing what
-was read, happens in a process of its own: at most 500 MB more than at its start, at most 2 s of processor time. Every offender is printed with the words
-that make it again. Exit status 1 when there is one. Needs Linux, whose /proc says how much memory was used.
+until `--cases` files of its format were read, the classic bombs (`benchmarks.mutations.bombs`) among them. Reading, and drawing
+what was read, happens in a process of its own: at most 500 MB more than at its start, at most 2 s of processor time. Every offender
+is printed with the words that make it again. Exit status 1 when there is one. Needs Linux, whose /proc tells the memory used.
 """
 
 from __future__ import annotations

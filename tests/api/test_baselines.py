@@ -44,6 +44,7 @@ def test_they_are_scored_as_a_run_is(tmp_path):
         score = report.scores["dice"]["foreground"]
         assert (each.dice_mean, each.ci95) == (score.mean, score.ci95) and each.seconds_per_picture > 0
         row = each.as_row()
+        assert each.is_complete and row["name"] == each.name
         assert set(row) >= {"name", "dice", "lo", "hi", "seconds"} and row["dice"] == each.dice_mean
     assert found[0].dice_mean > 0.9 > evaluate("otsu", root).scores["dice"]["foreground"].mean
 
@@ -70,6 +71,14 @@ def test_too_many_pictures_for_the_time_are_left_out_with_a_word(tmp_path):
     hears = Hears()
     assert baselines(dataset, split, budget_seconds=0.001, listener=hears) == []
     assert len(hears.said) == 1 and "would take too long" in hears.said[0]
+
+
+def test_a_method_without_time_to_be_tuned_says_so(tmp_path, monkeypatch):
+    dataset, split = opened(pictures(tmp_path / "boxes"))
+    monkeypatch.setattr("limner.api.baselines.TUNING_SHARE", 0.0)
+    found = baselines(dataset, split, budget_seconds=60, names=("sobel", "otsu"))
+    assert [each.is_complete for each in found] == [False, False] and "no time" in found[0].as_row()["name"]
+    assert found[0].options == METHODS[found[0].name].all_options()
 
 
 @pytest.mark.parametrize("run, time", [(0, 10), (100, 10), (600, 30)])

@@ -224,9 +224,9 @@ def test_an_inner_validation_without_a_test_and_with_three_classes(tmp_path):
     used = [{row["image"] for row in rows(tmp_path / f"run/fold{fold}/split.csv")} for fold in "12"]
     assert used == held[::-1] and not held[0] & held[1]
     page = (tmp_path / "run/report.html").read_text()
-    assert (
-        "Other pictures than those that a fold holds out chose its weights" in page and "a little too good" not in page
-    )
+    assert "Other pictures than those that a fold holds out chose its weights" in page
+    assert "a little too good" not in page and "Labels to look at again" not in page
+    assert "too weak for what they say about labels" in page
 
 
 def test_other_data_than_the_run_was_started_with_are_refused(home, tmp_path):

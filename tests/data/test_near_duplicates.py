@@ -10,8 +10,9 @@ from scipy.fft import dctn
 
 from limner.data.images import read_image
 from limner.data.look import SIDE, look_at
-from limner.data.look_alignment import agreement, is_slight_crop, lay_over
-from limner.data.near_duplicates import codes, is_copy, near_duplicates, oriented, turned_codes
+from limner.data.look_agreement import agreement, differ_by_more_than_gain, is_roughly_alike, same_values
+from limner.data.look_alignment import is_slight_crop, lay_over
+from limner.data.near_duplicates import codes, likeness_of, near_duplicates, oriented, turned_codes
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -91,6 +92,35 @@ def test_copies_of_copies_are_one_set_and_order_does_not_matter():
     assert near_duplicates({"a": look_at(scene(1))}) == () == near_duplicates({})
 
 
+def test_slices_of_a_series_are_told_from_a_copy_in_it():
+    """Each slice is very like its neighbours, so that none stands out; a copy of one of them does."""
+    rng = np.random.default_rng(5)
+    ends = [scene(seed).astype(float) for seed in (11, 12, 13, 14)]
+    slices = []
+    for z in range(12):
+        place = z / 11 * (len(ends) - 1)
+        low = min(int(place), len(ends) - 2)
+        mixed = ends[low] + (place - low) * (ends[low + 1] - ends[low])
+        slices.append((mixed + rng.normal(0, 2, mixed.shape)).clip(0, 255).astype(np.uint8))
+    looks = {f"z{z:02d}": look_at(image) for z, image in enumerate(slices)}
+    likeness = [
+        likeness_of(looks[f"z{z:02d}"].pixels.astype(np.float32), looks[f"z{z + 1:02d}"].pixels.astype(np.float32), 0)
+        for z in range(11)
+    ]
+    assert max(likeness) > 0.8  # the threshold alone would join them
+    assert near_duplicates(looks) == ()
+    assert near_duplicates(looks | {"copy": look_at(jpeg(slices[6], 60))}) == (("copy", "z06"),)
+
+
+def test_values_are_mapped_by_rank():
+    one = pixels(scene(3))
+    bent = np.sign(one) * np.abs(one) ** 1.7  # a rising function
+    assert differ_by_more_than_gain(one, bent) and not differ_by_more_than_gain(one, one)
+    assert np.abs(same_values(one, bent) - bent)[3:-3, 3:-3].mean() < 0.02
+    assert agreement(one, bent, grain=0) > 0.98
+    assert is_roughly_alike(one, bent) and not is_roughly_alike(one, pixels(scene(9)))
+
+
 def test_pictures_that_share_a_ramp_or_an_empty_ground_differ():
     """Noise on the same ramp; spots on black; a bright disc as of a retina with other vessels in each."""
     yy, xx = np.mgrid[:90, :130]
@@ -119,12 +149,13 @@ def test_looks():
     large = np.random.default_rng(0).random((700, 1100, 6)).astype(np.float32)
     assert np.isfinite(look_at(large).pixels).all()
     faint = (scene(0) // 64 + 3).astype(np.uint8)  # four gray levels: not lost by rounding
-    assert is_copy(pixels(scene(0)), pixels(faint))
+    assert likeness_of(pixels(scene(0)), pixels(faint), look_at(faint).grain) > 0.8
+    assert look_at(faint).grain > 10 * look_at(scene(0)).grain and look_at(scene(0).astype(np.uint16)).grain == 0
 
 
 def test_codes_of_turned_pictures_are_turned_codes():
     one = pixels(scene(4))
-    weight = np.hypot(*np.mgrid[:16, :16])
+    weight = np.sqrt(np.hypot(*np.mgrid[:16, :16]))
     own = codes([one])
     for orientation, turned in enumerate(turned_codes(own)):
         whole = dctn(oriented(one, orientation).astype(float), type=2)[:16, :16] * weight
@@ -134,9 +165,9 @@ def test_codes_of_turned_pictures_are_turned_codes():
 def test_laying_over_undoes_a_crop():
     image = scene(7, (256, 320))
     one, other = pixels(image), pixels(cropped(image, 0.03, 0.01, 0.0, 0.02))
-    before = agreement(one, other)
+    before = agreement(one, other, grain=0)
     moved = lay_over(one, other)
-    assert moved is not None and agreement(one, moved) > 0.9 > before
+    assert moved is not None and agreement(one, moved, grain=0) > 0.9 > before
     assert lay_over(one, pixels(scene(8, (256, 320)))) is None
 
 

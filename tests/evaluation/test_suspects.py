@@ -48,7 +48,7 @@ def test_a_forgotten_object_by_hand():
     )
     assert (
         "42 pixels" in found.reason
-        and "is not labelled and predicted as cell (7 x 6 pixels at x 20, y 10)" in found.reason
+        and "What weighs most: not labelled, predicted as cell (7 x 6 pixels at x 20, y 10)" in found.reason
     )
 
 
@@ -90,7 +90,7 @@ def test_classes_that_were_taken_for_each_other():
     (area,) = found.areas
     assert (area.label, area.prediction, area.share) == ("dirt", "cell", 1.0) and area.margin == pytest.approx(0.88)
     assert found.dice == pytest.approx((2 * 36 / (36 + 72) + 0) / 2)
-    assert "is labelled dirt and predicted as cell" in found.reason
+    assert "labelled dirt, predicted as cell" in found.reason
 
 
 def test_the_whole_picture_and_values_of_unknown_pixels():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from limner.api.training_samples import TrainingSamples, picture_dice
@@ -12,15 +12,15 @@ from limner.classical import METHODS
 from limner.classical.options import Value
 from limner.classical.segmenter import ClassicalSegmenter
 from limner.classical.training_copies import evenly
-from limner.classical.tune import tune
+from limner.classical.tune import SIDE, tune
 from limner.core.protocols import Listener, Silent
 from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
 from limner.evaluation.evaluate import FOREGROUND, Scorer
 
 QUICK = ("threshold", "otsu", "adaptive")
-PICTURES, SIDE = 8, 256  # looked at when tuning
-TUNING_SHARE = 0.5  # of the budget; the rest is for scoring
+PIXELS, FEWEST, MOST = 2_000_000, 6, 24  # of the pictures looked at when tuning, together; how many these may be
+TUNING_SHARE = 0.6  # of the budget; the rest is for scoring
 SHARE_OF_RUN, LEAST_SECONDS = 0.05, 10.0
 
 
@@ -35,6 +35,7 @@ class Baseline:
     dice_mean : over the pictures where it is defined; NaN when there are none.
     ci95 : 95 % bootstrap interval of the mean.
     seconds_per_picture : mean wall-clock time, reading not included.
+    is_complete : whether tuning came to rest; False where time ran out before, so that the method may do better.
     """
 
     name: str
@@ -42,12 +43,13 @@ class Baseline:
     dice_mean: float
     ci95: tuple[float, float]
     seconds_per_picture: float
+    is_complete: bool = True
 
     def as_row(self) -> dict[str, Any]:
         """The line of a report's table."""
         low, high = self.ci95
         return {
-            "name": self.name,
+            "name": self.name if self.is_complete else f"{self.name} (no time to tune it fully)",
             "dice": self.dice_mean,
             "lo": low,
             "hi": high,
@@ -87,15 +89,31 @@ def baselines(
     train = TrainingSamples(dataset, split)
     if len(dataset.label_space) != 2 or not items or not train.num_with_object:
         return []
-    samples = [train[place] for place in evenly(len(train), PICTURES)]
+    samples = [train[place] for place in evenly(len(train), _affordable(train))]
     if not any((sample.labels > 0).any() for sample in samples):
         return []
-    share = TUNING_SHARE * budget_seconds / len(names)
-    methods = []
-    for name in names:
-        found = tune(METHODS[name], samples, dice=picture_dice, budget_seconds=share, pictures=PICTURES, side=SIDE)
+    methods, complete = [], []
+    for place, name in enumerate(names):
+        left = began + TUNING_SHARE * budget_seconds - time.monotonic()
+        share = max(0.0, left) / (len(names) - place)  # what one does not need is left to the next
+        found = tune(METHODS[name], samples, dice=picture_dice, budget_seconds=share)
         methods.append(METHODS[name].with_options(found.options))
-    return _score(dataset, items, methods, deadline=began + budget_seconds, listener=hears)
+        complete.append(found.stopped == "patience")
+    scored = _score(dataset, items, methods, deadline=began + budget_seconds, listener=hears)
+    rows = [
+        replace(row, is_complete=done) for row, done in zip(scored, complete, strict=False)
+    ]  # none where time ran out
+    return sorted(rows, key=lambda row: (-row.dice_mean if row.dice_mean == row.dice_mean else 2.0, row.name))
+
+
+def _affordable(train: TrainingSamples) -> int:
+    """How many training pictures, as tuning sees them, hold `PIXELS`."""
+    facts = [train.dataset.facts[item.name] for item in train.items if item.name in train.dataset.facts]
+    if not facts:
+        return FEWEST
+    sizes = [fact.header.size_hw for fact in facts]
+    pixels = sum(min(height * width, SIDE**2) for height, width in sizes) / len(sizes)
+    return min(max(int(PIXELS / pixels), FEWEST), MOST)
 
 
 def _score(
@@ -121,4 +139,4 @@ def _score(
         report = scorer.report(model=method.name, data="", split="", threshold=None, split_checksum="", seconds=total)
         score = report.scores["dice"][FOREGROUND]
         found.append(Baseline(method.name, dict(method.options), score.mean, score.ci95, round(total / len(items), 5)))
-    return sorted(found, key=lambda each: (-each.dice_mean if each.dice_mean == each.dice_mean else 2.0, each.name))
+    return found

@@ -19,7 +19,7 @@ from limner.core.errors import RecipeError
 from limner.core.recipe import Recipe
 
 ARCHITECTURE, OPTIONS = "model.architecture", "model.options"
-SPLIT = tuple(key for key, _ in Recipe().items() if key.startswith("split.") and "fold" not in key)
+SPLIT = ("split.rule", "split.val_share", "split.test_share", "split.group_by")
 OBEYED = ("seed", *SPLIT, ARCHITECTURE, OPTIONS, "schedule.budget")
 
 

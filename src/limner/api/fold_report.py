@@ -29,8 +29,10 @@ from limner.evaluation.evaluate import Scorer
 from limner.evaluation.fold_scores import dice_of_folds, median_fold, spread
 from limner.evaluation.inspection import Inspector
 from limner.evaluation.page import ReportPage, without_nan
+from limner.evaluation.ranking import picture_scores
 
 SPLIT = "out-of-fold"
+WEAK = 0.5  # mean Dice below which a model's word against a label counts for little
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ def judge_folds(
         recipe=recipe, num_train=round(statistics.fmean(len(run.split.part("train")) for run in runs)),
         facts=_facts(dataset, dealt, runs[kept - 1]), findings=[finding.as_dict() for finding in dataset.findings],
         cases=make_cases(asked, dataset, asked.items, report),
-        notes=[*_notes(runs, rows, kept, recipe, dealt), *dealt.notes], versions=versions(), inspection=inspector.result(),
-        folds=rows, suspects=draw_suspects(asked, dataset), licences=bundle.licences,
+        notes=[*_notes(runs, rows, kept, recipe, dealt), *_weak_note(report), *dealt.notes], versions=versions(),
+        inspection=inspector.result(), folds=rows, licences=bundle.licences,
+        suspects=() if _is_weak(report) else draw_suspects(asked, dataset),
     )  # fmt: skip
     write_run_report(folder, bundle, page)
     _add_fold_column(folder.evaluation / "per_image.csv", dealt)
@@ -180,8 +183,8 @@ def _notes(
     else:
         told = f": {best:.3f} with the chosen weights, {last:.3f} with the last ones" if last == last else ""
         notes.append(
-            "The pictures that a fold holds out also chose its best weights, so the out-of-fold scores are a little too good "
-            f"(mean validation Dice of the folds{told}). With split.inner_val_share other pictures choose."
+            "The pictures that a fold holds out also chose its best weights and how sure its scores are, so the out-of-fold scores "
+            f"are a little too good (mean validation Dice of the folds{told}). With split.inner_val_share other pictures choose."
         )
     notes.append(
         f"model/ is that of fold {kept}, which has the median score: the highest one is as a rule that of the easiest pictures, "
@@ -196,3 +199,16 @@ def _notes(
                 f"{found['mean']:.3f} on average (standard deviation {found['sd']:.3f}: {each})."
             )
     return notes
+
+
+def _is_weak(report: Report) -> bool:
+    known = [value for value in picture_scores(report).values() if not math.isnan(value)]
+    return not known or statistics.fmean(known) < WEAK
+
+
+def _weak_note(report: Report) -> list[str]:
+    if not _is_weak(report):
+        return []
+    return [
+        "The models are too weak for what they say about labels: evaluation/suspects.csv has it, and nothing is shown here."
+    ]

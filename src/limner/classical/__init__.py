@@ -18,7 +18,7 @@ from limner.classical.watershed import watershed_mask
 
 TWO_SIDES = {"polarity": dataclasses.replace(POLARITY, words=TWO_CLASSES), "smoothing": SMOOTHING}
 SEVERAL = {"polarity": POLARITY_OF_SEVERAL, "smoothing": SMOOTHING}
-CLUSTERS = Option("number of clusters", 2, (3, 4, 5), limits=(2, 16))
+CLUSTERS = Option("number of clusters", 2, (3, 4, 5), limits=(2, 16), jointly=True)
 FUZZINESS = Option("how soft clusters are; near 1 memberships become yes or no", 2.0, (1.5, 3.0), limits=(1.1, 10.0))
 BRIDGE = Option("pixels by which edges are thickened to close gaps", 3, (1, 2, 5), limits=(0, 50), in_pixels=True)
 SURE = Option("share of each side of Otsu's threshold that is sure", 0.5, (0.25, 0.75, 0.9), limits=(0.0, 1.0))
@@ -46,7 +46,10 @@ METHODS: dict[str, ClassicalSegmenter] = {
             "multi-otsu",
             multi_otsu_mask,
             "several thresholds: Otsu 1979; Liao, Chen, Chung 2001, J. Inf. Sci. Eng. 17",
-            own={"classes": Option("number of classes of brightness", 3, (4, 5), limits=(2, 16)), **SEVERAL},
+            own={
+                "classes": Option("number of classes of brightness", 3, (4, 5), limits=(2, 16), jointly=True),
+                **SEVERAL,
+            },
         ),
         ClassicalSegmenter(
             "adaptive",

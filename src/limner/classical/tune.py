@@ -1,9 +1,9 @@
 """Choose a method's options on labelled pictures: the setting with the largest mean Dice.
 
-First all combinations of the options that depend on one another (plane, polarity, a fixed threshold), then one option after
-another, around and around until no change helps. A change has to help by more than the standard error of its gain over pictures,
-since less may be chance. Large pictures are halved for this; the untouched setting and the best ones then meet at full size, where
-the same rule decides, so that tuning does not lose against leaving all as it is, on the pictures looked at.
+First all combinations of the options that depend on one another (plane, polarity, number of classes, a fixed threshold), then one
+option after another, around and around until no change helps. A change has to help by more than the standard error of its gain over
+pictures, since less may be chance. Large pictures are halved for this; the untouched setting and the best ones then meet at full
+size, where the same rule decides, so that tuning does not lose against leaving all as it is, on the pictures looked at.
 """
 
 from __future__ import annotations
@@ -207,10 +207,13 @@ class Search:
         return Tuned(self.best, best, start, tuple(self.tried), self.stopped)
 
     def _together(self) -> list[dict[str, Value]]:
-        """All combinations of options that depend on one another; those that are proposed from the others come last."""
+        """All combinations of options that depend on one another: those of one plane after the other, gray first.
+
+        Options that are proposed from the others are filled in last.
+        """
         names = [name for name, option in self.known.items() if option.jointly]
         settings = [self.start]
-        for name in sorted(names, key=lambda each: callable(self.known[each].tries)):
+        for name in sorted(names, key=lambda each: (callable(self.known[each].tries), each != "plane")):
             settings = list(itertools.chain.from_iterable(self._values(name, options) for options in settings))
         return settings
 

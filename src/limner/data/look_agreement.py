@@ -17,12 +17,13 @@ WINDOW = 9
 FLOOR = 0.08  # standard deviation in a window, in units of the look's own, below which a window says nothing
 LEAST_TELLING = 0.05  # share of the windows that always count: those with the most structure
 SLOW = (4.0, 8.0)  # standard deviation of what is taken away; the second where the first leaves too little
-WORST = 0.1  # share of the windows that may agree less: parts that are clipped or drawn over
+WORST, VERY_WORST = 0.1, 0.02  # shares of the windows that may agree less: parts that are clipped, compressed or drawn over
+ALLOWANCE = 0.2  # by how much less the last fiftieth may agree than the last tenth; where something moved, it is more
 OTHER_VALUES = 0.04  # difference of the values of equal rank, root mean square, up to which a gain and an offset explain it
 
 
 def agreement(one: Array, other: Array, *, grain: float) -> float:
-    """The least correlation of two looks in nine tenths of the windows that have structure.
+    """The least correlation of two looks in nine tenths of the windows that have structure; less where a few do not agree at all.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def _least(one: Array, other: Array, grain: float) -> float:
         correlation, telling, bottom = _windows(fine_a, fine_b, WINDOW, RIM, floor, LEAST_TELLING)
         if bottom >= floor**2:
             break
-    return float(np.quantile(correlation[telling], WORST))
+    last, very_last = np.quantile(correlation[telling], (WORST, VERY_WORST))
+    return float(min(last, very_last + ALLOWANCE))
 
 
 def _windows(

@@ -24,13 +24,15 @@ from limner.data.look_alignment import lay_over
 
 LOW = 16  # cosine coefficients on each axis
 ALIKE_CODES = 0.55  # cosine of two codes from which a pair is looked at more closely
-MOST_PARTNERS = 6  # candidates of one picture that are verified, the most alike first: bounds the time
-COPY = 0.88  # agreement of two looks from which they are copies
+MOST_PARTNERS = 4  # candidates of one picture that are verified, the most alike first: bounds the time
+COPY = 0.80  # agreement of two looks from which they are copies
 SURE = 0.985  # from here on whatever other pictures there are
 STANDS_OUT = 0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture
 _BLOCK = 512  # rows of the table of likenesses that are in memory at a time
 # the eight ways to lay a picture down: swap the axes, then mirror up and down, then left and right
 ORIENTATIONS = tuple((bool(k & 4), bool(k & 2), bool(k & 1)) for k in range(8))
+
+INVERSE = (0, 1, 2, 3, 4, 6, 5, 7)  # turning left undoes turning right; the others undo themselves
 
 Pair = tuple[int, int]
 
@@ -143,28 +145,33 @@ def turned_codes(code: Array) -> list[Array]:
     return turned
 
 
-def _candidates(pixels: Sequence[Array]) -> Iterator[tuple[int, int, int]]:
-    """Pairs ``i < j`` and the orientation in which `j` is most like `i`, the most alike first."""
+def _candidates(pixels: Sequence[Array]) -> list[tuple[int, int, int]]:
+    """Pairs ``i < j`` of which one is among the most alike to the other, and the orientation in which `j` is most like `i`."""
     if len(pixels) < 2:
-        return
+        return []
     code = codes(pixels)
     flat = code.reshape(len(code), -1)
     turned = [np.ascontiguousarray(other.reshape(len(code), -1).T) for other in turned_codes(code)]
-    found: list[tuple[float, int, int, int]] = []
+    found: dict[Pair, int] = {}
     for start in range(0, len(flat), _BLOCK):
         rows = flat[start : start + _BLOCK]
-        best = rows @ turned[0][:, start:]
+        best = rows @ turned[0]
         which = np.zeros(best.shape, np.int8)
-        for k in range(1, len(ORIENTATIONS)):
-            likeness = rows @ turned[k][:, start:]
-            which[likeness > best] = k
+        for orientation in range(1, len(ORIENTATIONS)):
+            likeness = rows @ turned[orientation]
+            which[likeness > best] = orientation
             np.maximum(best, likeness, out=best)
-        best[np.tri(*best.shape, dtype=bool)] = -1  # each pair once
-        keep = min(MOST_PARTNERS, best.shape[1])
+        best[np.arange(len(rows)), np.arange(start, start + len(rows))] = -1  # itself
+        keep = min(MOST_PARTNERS, best.shape[1] - 1)
         nearest = np.argpartition(-best, keep - 1, axis=1)[:, :keep]
         for row, columns in enumerate(nearest.tolist()):
             for column in columns:
                 if best[row, column] >= ALIKE_CODES:
-                    found.append((float(best[row, column]), start + row, start + column, int(which[row, column])))
-    for _, one, other, orientation in sorted(found, key=lambda entry: (-entry[0], entry[1:])):
-        yield one, other, orientation
+                    one, other = start + row, column
+                    found.setdefault((min(one, other), max(one, other)), _seen_from(which[row, column], one < other))
+    return [(one, other, orientation) for (one, other), orientation in sorted(found.items())]
+
+
+def _seen_from(orientation: int, is_first: bool) -> int:
+    """How the second picture of a pair lies for the first, when it was seen by the first or the other way round."""
+    return int(orientation) if is_first else INVERSE[int(orientation)]

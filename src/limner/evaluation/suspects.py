@@ -95,10 +95,10 @@ class SuspectPicture:
         if not self.areas:
             return words
         first = self.areas[0]
-        what = f"is labelled {first.label}" if first.is_labelled else "is not labelled"
+        what = f"labelled {first.label}" if first.is_labelled else "not labelled"
         x, y, width, height = first.box_xywh
         where = f"{width} x {height} pixels at x {x}, y {y}"
-        return f"{words}. What weighs most {what} and predicted as {first.prediction} ({where})"
+        return f"{words}. What weighs most: {what}, predicted as {first.prediction} ({where})"
 
 
 def suspect_picture(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from limner.core.errors import DataError
 from limner.data.formats import json_scan
-from limner.data.formats.safe_json import parse_json
+from limner.data.formats.safe_json import parse_document, parse_json
 
 PATH = Path("some/labels.json")
 VALUES = st.recursive(
@@ -116,3 +116,26 @@ def test_halves_of_signs_can_be_written_afterwards():
     value, _ = parse_json('{"a\\ud800": ["\\uDFFFx", "\\ud83d\\ude00", "\\u0000", "\\\\ud800"]}', PATH)
     assert value == {"a�": ["�x", "😀", "�", "\\ud800"]}
     json.dumps(value, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("chunk", [7, 2**20])
+def test_odd_numbers_may_cost_their_record_alone(monkeypatch, chunk):
+    monkeypatch.setattr(json_scan, "_CHUNK", chunk)
+    text = '{"a": [{"x": NaN, "y": 1.5}, [1e400, 2, -1e400, "1e400"], 123456789012345678901, 7], "b": -Infinity, "c": 1e250}'
+    document = parse_document(text, PATH)
+    assert document.value == {
+        "a": [{"x": "NaN", "y": 1.5}, ["1e400", 2, "-1e400", "1e400"], "123456789012345678901", 7], "b": "-Infinity", "c": 1e250,
+    }  # fmt: skip
+    assert sorted(document.odd_numbers) == ["a/0/x", "a/1/0", "a/1/2", "a/2", "b"]
+    assert all(type(child) is str for child in document.value["a"][1][:1])
+    json.dumps(document.value, allow_nan=False)
+    assert "NaN" in refusal(text).found and "column 14" in refusal(text).where
+
+
+def test_what_makes_a_whole_document_unreadable():
+    for text in ("[NaN, " + "[" * 200, "[NaN, 1", "[" + "7" * 2000 + "]", "[1e400,," + "1]", "[NaM, NaN]"):
+        with pytest.raises(DataError):
+            parse_document(text, PATH)
+    assert parse_document("NaN", PATH).value == "NaN"
+    many = parse_document("[" + "NaN," * 500 + "1]", PATH)
+    assert len(many.odd_numbers) == 100 and set(many.value[:-1]) == {"NaN"}

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from limner.core.annotation import AnnotationSet, Problem
 from limner.core.errors import DataError
-from limner.data.formats.safe_json import parse_json
+from limner.data.formats.safe_json import parse_document
 from limner.data.formats.safe_text import read_text
 from limner.data.formats.safe_xml import parse_xml
 
@@ -25,6 +25,7 @@ class Content:
     text : its text, without a byte-order mark.
     json : the parsed document; None when it is not JSON (or the JSON word null).
     duplicates : places in the JSON where a key occurs twice; the last one counts, as in browsers.
+    odd_numbers : places of NaN, infinities and endless numbers, which are handed on as text: they cost one record, not the file.
     xml : the root element; None when it is not XML.
     """
 
@@ -32,6 +33,7 @@ class Content:
     text: str
     json: Any = None
     duplicates: tuple[str, ...] = ()
+    odd_numbers: tuple[str, ...] = ()
     xml: Element | None = None
 
 
@@ -40,13 +42,13 @@ def read_content(path: Path) -> Content:
 
     Raises
     ------
-    DataError : not text, or it begins like JSON or XML and is damaged or hostile (too large, too deep, NaN, entities).
+    DataError : not text, or it begins like JSON or XML and is damaged or hostile (too large, too deep, entities).
     """
     text = read_text(path)
     start = text.lstrip()[:1]
     if start in ("{", "["):
-        value, duplicates = parse_json(text, path)
-        return Content(path, text, json=value, duplicates=duplicates)
+        document = parse_document(text, path)
+        return Content(path, text, document.value, document.duplicates, document.odd_numbers)
     if start == "<":
         return Content(path, text, xml=parse_xml(text, path))
     return Content(path, text)

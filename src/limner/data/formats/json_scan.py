@@ -1,4 +1,4 @@
-"""Look over a JSON text before it is parsed: depth, length of strings, number of values, numbers out of range.
+"""Look over a JSON text before it is parsed: depth, length of strings, number of values.
 
 Works on pieces of a million signs with whole-array operations; what stands inside strings is told from what stands outside by the
 parity of the quotes before it.
@@ -6,32 +6,18 @@ parity of the quotes before it.
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from limner.data.formats.json_numbers import Flaw, Numbers
+
 DEEPEST = 100
 LONGEST_STRING = 64 * 2**20
-LONGEST_INTEGER = 20
-LONGEST_NUMBER = 1000
 MOST_MEMORY = 3 * 2**29  # bytes that the parsed values may take
 _CHUNK = 2**20
-_TAIL = 2 * LONGEST_NUMBER  # signs kept from the piece before, so that no number is cut
-_MOST_SUSPECTS = 10_000
-_LARGE_EXPONENT = 200  # 21 digits before it do not reach infinity below
 _BLANK = ord(" ")
-
-
-@dataclass(frozen=True)
-class Flaw:
-    """What is wrong with a text, and at which sign; counted from 0."""
-
-    found: str
-    position: int
-    expected: str = "JSON"
 
 
 @dataclass
@@ -44,23 +30,21 @@ class _State:
     depth: int = 0
     string_start: int = 0
     memory: int = 0
-    suspects: int = 0
-    tail: bytes = b""
+    numbers: Numbers = field(default_factory=Numbers)
 
 
-def scan(text: str) -> Flaw | None:
-    """The first reason not to parse a text, or None."""
+def scan(text: str) -> tuple[Flaw | None, Flaw | None]:
+    """The first reason not to parse a text at all, and the first number in it that is none or too large; None for no such.
+
+    Of a text that is not to be parsed only the part before is looked at.
+    """
     if not text or text.isspace():
-        return Flaw("the file is empty", 0)
-    stretch = _without_quote(text)
-    if stretch is not None:
-        return stretch
+        return Flaw("the file is empty", 0), None
+    flaw = _without_quote(text)
     state = _State()
-    while state.position < len(text):
+    while flaw is None and state.position < len(text):
         flaw = _scan_piece(text[state.position : state.position + _CHUNK], state)
-        if flaw is not None:
-            return flaw
-    return None
+    return flaw, state.numbers.odd
 
 
 def _without_quote(text: str) -> Flaw | None:
@@ -88,7 +72,7 @@ def _scan_piece(piece: str, state: _State) -> Flaw | None:
     flaw = _strings(quotes, len(signs), state)
     if flaw is None:
         signs[inside] = _BLANK
-        flaw = _depth(signs, state) or _numbers(signs, state)
+        flaw = _depth(signs, state) or state.numbers.look(signs.tobytes(), state.position)
     state.position += len(signs)
     return flaw
 
@@ -150,65 +134,5 @@ def _depth(signs: npt.NDArray[np.uint8], state: _State) -> Flaw | None:
 
 _STEP = np.zeros(256, np.int8)
 _STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
-_MEMORY = {
-    ord("["): 64,
-    ord("{"): 200,
-    ord(","): 40,
-}  # bytes of a list, an object and one more value, about, in CPython
-
-# what deserves a closer look outside of strings, once digits are all 0: words for no number, endless digits, large exponents
-_CLASSES = bytes.maketrans(b"123456789EI", b"000000000eN")
-_WORD, _DIGITS, _EXPONENTS = b"N", b"0" * (LONGEST_INTEGER + 1), (b"e000", b"e+000")
-_RUN = re.compile(rb"0+")
-_EXPONENT = re.compile(rb"[eE]\+?([0-9]+)")
-_BEFORE_EXPONENT = re.compile(rb"-?[0-9]+\.?[0-9]*\Z")
-
-
-def _numbers(signs: npt.NDArray[np.uint8], state: _State) -> Flaw | None:
-    """Find NaN, Infinity, numbers beyond floats and endless digits outside of strings."""
-    outside = state.tail + signs.tobytes()
-    classes = outside.translate(_CLASSES)
-    flaw = _words(outside, classes) or _endless(outside, classes) or _exponents(outside, classes, state)
-    if flaw is not None:
-        return replace(flaw, position=max(0, flaw.position + state.position - len(state.tail)))
-    state.tail = outside[-_TAIL:]
-    return None
-
-
-def _words(outside: bytes, classes: bytes) -> Flaw | None:
-    at = classes.find(_WORD)
-    word = b"Infinity" if outside[at : at + 1] == b"I" else b"NaN"
-    if at < 0 or not word.startswith(outside[at : at + len(word)]):
-        return None  # another word: the parser says that it is none, and where
-    return Flaw(f"{word.decode()} is no number of JSON", at, "finite numbers")
-
-
-def _endless(outside: bytes, classes: bytes) -> Flaw | None:
-    at = classes.find(_DIGITS)
-    while at >= 0:
-        run = _RUN.match(classes, at)
-        assert run is not None
-        is_whole = not outside[max(0, at - 2) : at].endswith((b".", b"e", b"E", b"e+", b"E+", b"e-", b"E-"))
-        most = LONGEST_INTEGER if is_whole else LONGEST_NUMBER
-        count = run.end() - at
-        if count > most:
-            return Flaw(f"a number has {count} digits in a row", at, f"at most {LONGEST_INTEGER} before the point")
-        at = classes.find(_DIGITS, run.end())
-    return None
-
-
-def _exponents(outside: bytes, classes: bytes, state: _State) -> Flaw | None:
-    for pattern in _EXPONENTS:
-        at = classes.find(pattern)
-        while at >= 0:
-            match = _EXPONENT.match(outside, at)
-            if match is not None and int(match[1]) >= _LARGE_EXPONENT:
-                state.suspects += 1
-                mantissa = _BEFORE_EXPONENT.search(outside[max(0, at - LONGEST_NUMBER) : at])
-                token = (mantissa[0] if mantissa else b"0") + match[0]
-                if not math.isfinite(float(token)):
-                    return Flaw(f"the number {token.decode()[-40:]} is too large", at, "finite numbers")
-                if state.suspects > _MOST_SUSPECTS:
-                    return Flaw("there are very many numbers that are far too large", at, "numbers of ordinary size")
-            at = classes.find(pattern, at + 1)
-    return None
+# bytes of a list, an object and one more value, about, in CPython
+_MEMORY = {ord("["): 64, ord("{"): 200, ord(","): 40}

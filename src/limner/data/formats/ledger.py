@@ -32,10 +32,12 @@ class Ledger:
 
     @classmethod
     def of(cls, content: Content) -> Ledger:
-        """The ledger of a file that is read; it begins with the keys that occur twice."""
+        """The ledger of a file that is read; it begins with keys that occur twice and numbers that are none."""
         ledger = cls(str(content.path), pixels=FREE_PIXELS + PIXELS_PER_CHARACTER * len(content.text))
         for place in content.duplicates:
             ledger.warn("duplicate-key", "the key occurs twice; the last one counts", place)
+        for place in content.odd_numbers:
+            ledger.warn("not-a-number", "the value is NaN, infinite or endless; it is taken as text", place)
         return ledger
 
     def warn(self, code: str, message: str, where: str = "") -> None:

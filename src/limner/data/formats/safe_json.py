@@ -7,18 +7,42 @@ numbers outside are then counted and examined without building anything.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from limner.core.errors import DataError
-from limner.data.formats.json_scan import Flaw, scan
+from limner.data.formats.json_numbers import LONGEST_INTEGER, Flaw
+from limner.data.formats.json_scan import scan
 
 _HALVES = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # escapes that may be half a character, or the zero sign
 _UNWANTED = re.compile("[\0\ud800-\udfff]")
-_MOST_DUPLICATES = 100
+_MOST_PLACES = 100
 _FIX = "export the file again, or correct it in an editor"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document, and what is odd about it.
+
+    Parameters
+    ----------
+    value : the document.
+    duplicates : places where a key occurs twice, such as ``annotations/3/id``; at most 100. The last value counts.
+    odd_numbers : places whose value is no number of JSON, or too large for any use: NaN, Infinity, 1e400, an integer of more than
+        20 digits; at most 100. The value there is its text, such as ``"NaN"``, which no reader takes for a number.
+    """
+
+    value: Any
+    duplicates: tuple[str, ...] = ()
+    odd_numbers: tuple[str, ...] = ()
+
+
+class _Odd(str):
+    """The text of a number that is none."""
 
 
 def parse_json(text: str, path: Path) -> tuple[Any, tuple[str, ...]]:
@@ -31,8 +55,7 @@ def parse_json(text: str, path: Path) -> tuple[Any, tuple[str, ...]]:
 
     Returns
     -------
-    The value; of a key that occurs twice in one object the last value, as browsers take it. Then the places of such keys, such as
-    ``annotations/3/id``, at most 100. Halves of characters (lone surrogates) and zero signs in strings are replaced by U+FFFD,
+    The value and `Document.duplicates`. Halves of characters (lone surrogates) and zero signs in strings are replaced by U+FFFD,
     because no file can be written with them.
 
     Raises
@@ -40,7 +63,15 @@ def parse_json(text: str, path: Path) -> tuple[Any, tuple[str, ...]]:
     DataError : not JSON; nested more than 100 deep; NaN, Infinity or a number beyond floats; an integer of more than 20
         digits; a string of more than 64 MiB; so many values that they would fill the memory. Line and column are named.
     """
-    flaw = scan(text)
+    document = parse_document(text, path, is_strict=True)
+    return document.value, document.duplicates
+
+
+def parse_document(text: str, path: Path, *, is_strict: bool = False) -> Document:
+    """Like `parse_json`, but numbers that are none do not cost the whole document, unless it `is_strict`."""
+    flaw, odd = scan(text)
+    if is_strict and odd is not None and (flaw is None or odd.position < flaw.position):
+        flaw = odd
     if flaw is not None:
         raise _error(flaw, text, path)
     twice: list[tuple[dict[str, Any], str]] = []
@@ -50,25 +81,52 @@ def parse_json(text: str, path: Path) -> tuple[Any, tuple[str, ...]]:
         if len(built) != len(members):
             seen: set[str] = set()
             for key, _ in members:
-                if key in seen and len(twice) < _MOST_DUPLICATES:
+                if key in seen and len(twice) < _MOST_PLACES:
                     twice.append((built, key))
                 seen.add(key)
         return built
 
+    hooks: dict[str, Any] = {"parse_constant": _refuse}  # a second lock, should the scan have missed one
+    if odd is not None:
+        hooks = {"parse_constant": _Odd, "parse_float": _float, "parse_int": _integer}
     try:
-        value = json.loads(text, object_pairs_hook=build, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=build, **hooks)
     except json.JSONDecodeError as error:
         raise _error(Flaw(f"not JSON: {error.msg}", error.pos), text, path) from error
     except (RecursionError, ValueError) as error:
         raise _error(Flaw(f"not JSON: {error}", 0), text, path) from error
-    places = tuple(_places(value, twice))
+    duplicates, odd_numbers = tuple(_places(value, twice)), tuple(_odd_places(value)) if odd is not None else ()
     if _HALVES.search(text):
         value = _cleaned(value)
-    return value, places
+    return Document(value, duplicates, odd_numbers)
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")  # the scan names the place before; this is the second lock
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _float(text: str) -> float | _Odd:
+    value = float(text)
+    return value if math.isfinite(value) else _Odd(text)
+
+
+def _integer(text: str) -> int | _Odd:
+    return int(text) if len(text.lstrip("-")) <= LONGEST_INTEGER else _Odd(text)
+
+
+def _odd_places(document: Any) -> list[str]:
+    """Where numbers that are none stand; all of them, wherever they stand, are made plain text."""
+    places: list[str] = []
+    stack: list[tuple[Any, str]] = [(document, "")]
+    while stack:
+        node, path = stack.pop()
+        for key, child in reversed(list(node.items() if isinstance(node, dict) else enumerate(node))):
+            if isinstance(child, _Odd):
+                node[key] = str(child)
+                places.append(f"{path}{key}")
+            elif isinstance(child, dict | list):
+                stack.append((child, f"{path}{key}/"))
+    return places[:_MOST_PLACES]
 
 
 def _places(value: Any, twice: list[tuple[dict[str, Any], str]]) -> Iterator[str]:
