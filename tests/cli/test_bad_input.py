@@ -81,7 +81,7 @@ BAD = {  # what is wrong: words that the message has to hold
     sizes: "40 x 56",
     truncated: "p.04.png",
     values: "77",
-    single: "1 pictures",
+    single: "1 picture",
     all_empty: "empty",
     not_a_number: "p.04.tif",
     leaking: "--allow-leaks",

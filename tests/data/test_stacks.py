@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from limner.core.errors import DataError
+from limner.data.checks import examine
 from limner.data.open_layout import open_layout
 from limner.data.pixels import load_header, load_image, raw_mask
 from limner.data.stacks import num_frames, read_frame, spacing_of
@@ -120,4 +121,5 @@ def test_dicom_slices_have_their_unit_and_patient(tmp_path):
     (tmp_path / "masks").mkdir()
     np.save(tmp_path / "masks" / "s.npy", (stored > 2000))
     _, layout = open_layout(tmp_path)
-    assert [(item.name, item.group) for item in layout.items] == [("images/s.dcm", "P7")]
+    assert [item.name for item in layout.items] == ["images/s.dcm"]
+    assert examine(tmp_path).facts["images/s.dcm"].patient == "P7"

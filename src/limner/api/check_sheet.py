@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def make_sheet(examination: Examination, data: Path, *, listener: Listener) -> t
     owners = _owners(examination)
     findings = [finding.as_dict() for finding in report.findings]
     names, left_out = choose_pictures(findings, list(items), owners)
-    codes = _codes(findings, owners)
+    codes = _codes(findings, owners, items.keys())
     dataset = _dataset(examination)
     cells, tiles = [], []
     for done, name in enumerate(names, start=1):
@@ -82,13 +82,14 @@ def _owners(examination: Examination) -> dict[str, str]:
     return owners
 
 
-def _codes(findings: Sequence[Mapping[str, Any]], owners: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def _codes(
+    findings: Sequence[Mapping[str, Any]], owners: Mapping[str, str], everything: Set[str]
+) -> dict[str, tuple[str, ...]]:
     """The codes of the findings that name each picture or its mask; a finding about all pictures marks none."""
     codes: dict[str, dict[str, None]] = {}
-    everything = set(owners.values())
     for finding in findings:
         named = {owners.get(file, file) for file in finding["files"]}
-        if finding["level"] in ("fixed", "note") and named >= everything:
+        if named >= everything:
             continue
         for name in named:
             codes.setdefault(name, {})[finding["code"]] = None

@@ -189,7 +189,7 @@ WORDS = {
     "augmentation.device": ("auto", "cpu", "cuda"),
     "schedule.curve": ("cosine", "constant", "poly", "one_cycle", "plateau"),
     "data.normalization": ("fixed", "unit", "percentile"),
-    "split.rule": ("automatic", "given"),
+    "split.rule": ("data", "given", "automatic"),
     "loss.dice_pooling": ("batch", "picture"),
     "optimizer.precision": ("auto", "float32", "bfloat16"),
     "inference.flips": ("", "x", "y", "xy", "yx"),
@@ -197,6 +197,7 @@ WORDS = {
 SHARES = (
     "split.val_share",
     "split.test_share",
+    "split.inner_val_share",
     "sampling.foreground_share",
     "inference.threshold",
     "inference.overlap",

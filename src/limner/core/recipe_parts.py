@@ -31,7 +31,7 @@ class DataPart:
 class SplitPart:
     """Who trains, who chooses, who judges."""
 
-    rule: str = "automatic"  # automatic, or "given" when the data bring their split
+    rule: str = "data"  # "data": given where the data bring a split, else automatic; "given"; "automatic"
     val_share: float = 0.12  # of the groups or pictures that may train
     test_share: float = 0.2  # of all, only for an automatic split
     group_by: str = ""  # pattern on the stem, "folders", "patient", "csv:FILE:COLUMN"; "" = declared or seen; "none"

@@ -128,7 +128,7 @@ def groups_by(
 
 def patients(items: Sequence[Item], facts: Mapping[str, Facts]) -> dict[str, str]:
     """The patient that the header of each file names; empty where it names none."""
-    return {item.name: str(getattr(facts.get(item.name), "patient", "") or "") for item in items}
+    return {item.name: facts[item.name].patient if item.name in facts else "" for item in items}
 
 
 def _from_table(rule: str, items: Sequence[Item], root: Path) -> dict[str, str]:

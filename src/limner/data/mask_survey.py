@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from limner.data.areas import area_sizes, runs_of
 from limner.data.masks import MaskReading, MaskStats, RawMask, as_colors, read_raw_mask, scale_of
 
 TINY_PIXELS = 16  # an object of fewer pixels is lost in a network that halves five times
@@ -75,11 +75,9 @@ def _is_inside(grid: Values) -> npt.NDArray[np.bool_]:
 
 def _count(grid: Values, inside: npt.NDArray[np.bool_]) -> tuple[Values, Values, Values]:
     """The different values, ascending, their pixels, and those that are inside; by runs of equal values, which are few."""
-    line = grid.ravel()
-    starts = np.flatnonzero(np.concatenate([[True], line[1:] != line[:-1]]))
-    lengths = np.diff(starts, append=line.size).astype(np.float64)
-    insides = np.add.reduceat(inside.ravel(), starts, dtype=np.int64).astype(np.float64)
-    heads = line[starts]
+    starts, lengths, heads = runs_of(grid)
+    so_far = np.concatenate([[0], np.cumsum(inside, dtype=np.int32)])
+    insides = (so_far[starts + lengths] - so_far[starts]).astype(np.float64)
     if heads.dtype in (np.uint8, np.uint16):  # without sorting, since a file that is no mask has many runs
         totals, flat = np.bincount(heads, weights=lengths), np.bincount(heads, weights=insides)
         values = np.flatnonzero(totals)
@@ -90,25 +88,25 @@ def _count(grid: Values, inside: npt.NDArray[np.bool_]) -> tuple[Values, Values,
 
 
 def count_objects(grid: Values, stats: MaskStats) -> dict[int, Objects]:
-    """Objects of each stored value but 0, and of `ABOVE_HALF` where a file has more than two values.
+    """Objects of each stored value but 0, and of `ABOVE_HALF` where a file has more than `_MOST_CLASSES` values.
 
-    A file of very many values numbers its objects: each value counts as one.
+    A file of so many values numbers its objects, each of which counts as one, or its edges are soft.
     """
-    values = [value for value in stats.values if value != 0]
-    found = {}
-    if len(values) > 1:
-        half = scale_of(max(values)) / 2 if stats.kind != "colour" else 0
-        found[ABOVE_HALF] = count_area(grid > half)
-    if len(values) > _MOST_CLASSES:
+    if len(stats.values) > _MOST_CLASSES:
         sizes = dict(zip(stats.values, stats.counts, strict=True))
-        return found | {value: Objects(1, int(sizes[value] < TINY_PIXELS)) for value in values}
-    return found | {value: count_area(grid == value) for value in values}
+        found = {value: Objects(1, int(size < TINY_PIXELS)) for value, size in sizes.items() if value != 0}
+        return found if stats.kind == "colour" else found | {ABOVE_HALF: count_area(grid > scale_of(max(sizes)) / 2)}
+    sizes_of = area_sizes(grid)
+    return {value: _objects(sizes) for value, sizes in sizes_of.items()}
 
 
 def count_area(mask: npt.NDArray[np.bool_]) -> Objects:
     """The connected areas of a mask ``(H, W)``."""
-    count, _, table, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    return Objects(count - 1, int((table[1:, cv2.CC_STAT_AREA] < TINY_PIXELS).sum()))
+    return _objects(area_sizes(mask).get(1, np.zeros(0)))
+
+
+def _objects(sizes: Values) -> Objects:
+    return Objects(len(sizes), int((sizes < TINY_PIXELS).sum()))
 
 
 def objects_by_class(reading: MaskReading, stats: MaskStats, objects: Mapping[int, Objects]) -> dict[int, Objects]:

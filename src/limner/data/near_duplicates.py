@@ -24,7 +24,7 @@ from limner.data.look_alignment import lay_over
 
 LOW = 16  # cosine coefficients on each axis
 ALIKE_CODES = 0.55  # cosine of two codes from which a pair is looked at more closely
-MOST_PARTNERS = 4  # candidates of one picture that are verified, the most alike first: bounds the time
+MOST_PARTNERS = 5  # candidates of one picture that are verified, the most alike first: bounds the time
 COPY = 0.80  # agreement of two looks from which they are copies
 SURE = 0.985  # from here on whatever other pictures there are
 STANDS_OUT = 0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture

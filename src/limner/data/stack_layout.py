@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from limner.core.errors import DataError
 from limner.data.items import Item
-from limner.data.stacks import STACK_SUFFIXES, VOLUME_SUFFIXES, num_frames, patient_of, stack_suffix
+from limner.data.stacks import STACK_SUFFIXES, VOLUME_SUFFIXES, num_frames, stack_suffix
 
 _IMAGES = re.compile(r"(?:^|[-_])(?:x|images?|imgs?|data)(?=$|[-_])", re.IGNORECASE)
 _MASKS = re.compile(r"(?:^|[-_])(?:y|masks?|labels?|gt|targets?)(?=$|[-_])", re.IGNORECASE)
@@ -41,7 +41,7 @@ def npy_roles(files: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, lis
 def expand_stacks(items: Sequence[Item]) -> tuple[Item, ...]:
     """Each item of several frames as one item a frame; the others as they are.
 
-    Slices of a volume and files of one patient get that as their group where they have none. A file that cannot be read stays
+    Slices of a volume get it as their group where they have none. A file that cannot be read stays
     one item, which the survey then names.
 
     Raises
@@ -80,7 +80,7 @@ def without_stack_suffix(name: str) -> str:
 def _group(item: Item) -> str:
     if stack_suffix(item.image.name) in VOLUME_SUFFIXES:
         return without_stack_suffix(item.image.name)
-    return patient_of(item.image)
+    return ""
 
 
 def _same_count(item: Item, count: int) -> None:

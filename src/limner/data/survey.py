@@ -20,6 +20,7 @@ from limner.data.look import Look, look_at
 from limner.data.mask_survey import Objects, count_area, count_mask, count_objects
 from limner.data.masks import IGNORED, MaskStats
 from limner.data.pixels import load_header, load_image, raw_mask
+from limner.data.stacks import patient_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Facts:
     mask_size_hw : height and width of the mask, or None.
     look : a small gray copy, for finding copies; None when the picture has one value everywhere.
     objects : connected areas of each class id above 0.
+    patient : whom a DICOM file is of; empty for other files.
     """
 
     header: Header
@@ -45,6 +47,7 @@ class Facts:
     mask_size_hw: tuple[int, int] | None = None
     look: Look | None = field(default=None, repr=False, compare=False)
     objects: Mapping[int, Objects] = field(default_factory=dict)
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,9 @@ def _image_facts(image: Image, head: Header, item: Item) -> Facts:
     pixels, objects = _drawn(item, header.size_hw)
     size = header.size_hw if item.drawing is not None else None
     look = look_at(image) if lowest < highest else None
-    return Facts(header, digest.hexdigest(), lowest, highest, pixels, size, look, objects)
+    return Facts(
+        header, digest.hexdigest(), lowest, highest, pixels, size, look, objects, patient_of(item.image)
+    )  # fmt: skip
 
 
 def _drawn(item: Item, size_hw: tuple[int, int]) -> tuple[dict[int, int], dict[int, Objects]]:

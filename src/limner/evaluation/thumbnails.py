@@ -70,7 +70,7 @@ def small_picture(image: npt.NDArray[Any], side: int = SIDE) -> tuple[Picture, b
     if scale < 1:
         shown = cv2.resize(np.ascontiguousarray(shown), size, interpolation=cv2.INTER_AREA)
         shown = shown if shown.ndim == 3 else shown[..., None]
-    is_dark = shown.dtype == np.uint8 and shown.size > 0 and float(np.percentile(shown, 99)) < _DARK
+    is_dark = shown.dtype == np.uint8 and shown.min() < shown.max() and float(np.percentile(shown, 99)) < _DARK
     return to_display(shown, stretch=is_dark), is_dark or shown.dtype != np.uint8
 
 

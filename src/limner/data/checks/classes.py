@@ -24,11 +24,12 @@ def few_samples(evidence: Evidence) -> list[Finding]:
             else "label more pictures before trusting a score"
         )  # fmt: skip
         found.append(finding("FEW_SAMPLES", level, f"{counted(count, 'picture')} with a mask", [], fix, count=count))
+        return found
     test = [item.name for item in evidence.layout.items if item.split == "test"]
-    if 0 < len(test) < FEW_TESTS <= count:
+    if 0 < len(test) < FEW_TESTS:
         text = f"the given test has {counted(len(test), 'picture')}; a score on so few says little"
         found.append(finding("FEW_SAMPLES", "warning", text, test, "move pictures to test, or use folds"))
-    return found if count < FEW_IMAGES else [*found, *_rare_classes(evidence)]
+    return [*found, *_rare_classes(evidence)]
 
 
 def _rare_classes(evidence: Evidence) -> list[Finding]:

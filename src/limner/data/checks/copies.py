@@ -72,8 +72,8 @@ def changed_copies(evidence: Evidence) -> list[Finding]:
         return []
     shown = shortened([" ~ ".join(names) for names in sets])
     text = (
-        f"{counted(len(sets), 'set')} of pictures that are copies of each other, compressed, scaled, brightened, slightly "
-        f"cropped, mirrored or turned: {shown}"
+        f"{counted(len(sets), 'set')} of pictures that show the same, as copies do that were compressed, scaled, brightened, "
+        f"slightly cropped, mirrored or turned: {shown}"
     )
     fix = "an automatic split keeps them together; remove those that are there by mistake"
     files = [name for names in sets for name in names]

@@ -36,7 +36,7 @@ def full_masks(evidence: Evidence) -> list[Finding]:
     if len(full) == len(known) and len(evidence.reading.label_space) == 2:
         text = "all masks have no background at all: there is nothing to tell apart"
         return [finding("FULL_MASKS", "error", text, full, fix)]
-    text = f"{counted(len(full), 'mask')} of {len(known)} show one class everywhere and no background"
+    text = f"{len(full)} of {len(known)} masks show one class everywhere and no background"
     return [finding("FULL_MASKS", "warning", text, full, fix)]
 
 
