@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from limner.data.areas import area_sizes
 from limner.data.declared import Declared
 from limner.data.mask_survey import ABOVE_HALF, Objects, count_mask, count_objects, objects_by_class, survey_mask
 from limner.data.mask_values import decide_reading
@@ -75,4 +76,29 @@ def test_objects_of_numbers_soft_edges_and_colours(tmp_path):
         values = raw.astype(np.int32) @ [65536, 256, 1] if raw.ndim == 3 else raw
         found = count_objects(values, stats)
         assert objects_by_class(reading, stats, found) == expected
-        assert (ABOVE_HALF in found) == (len(stats.values) > 2)
+        assert (ABOVE_HALF in found) == (len(stats.values) > 16)
+
+
+@pytest.mark.parametrize("size_hw", [(1, 9), (9, 1), (5, 7), (40, 61)])
+@pytest.mark.parametrize("values", [2, 4])
+def test_areas_of_random_grids_against_scipy(size_hw, values):
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        ids = rng.integers(0, values, size_hw) * (rng.random(size_hw) < rng.uniform(0.3, 1))
+        found = area_sizes(ids)
+        assert found.keys() == set(np.unique(ids).tolist()) - {0}
+        for value, sizes in found.items():
+            pieces, _ = ndimage.label(ids == value, structure=np.ones((3, 3)))
+            assert sorted(sizes.tolist()) == sorted(np.bincount(pieces.ravel())[1:].tolist())
+
+
+def test_areas_of_shapes_that_join_late():
+    """A spiral and a comb: runs of one area meet only many rows later."""
+    comb = np.zeros((30, 41), int)
+    comb[:-1, ::2], comb[-1] = 1, 1
+    assert area_sizes(comb)[1].tolist() == [29 * 21 + 41]
+    snake = np.zeros((31, 40), int)
+    snake[::2] = 3
+    snake[1::4, -1], snake[3::4, 0] = 3, 3
+    assert area_sizes(snake)[3].tolist() == [16 * 40 + 15]
+    assert area_sizes(np.zeros((5, 7), np.uint8)) == {}

@@ -10,8 +10,9 @@ from scipy.fft import dctn
 
 from limner.data.images import read_image
 from limner.data.look import SIDE, look_at
-from limner.data.look_agreement import agreement, differ_by_more_than_gain, is_roughly_alike, same_values
+from limner.data.look_agreement import agreement, differ_by_more_than_gain, same_values
 from limner.data.look_alignment import is_slight_crop, lay_over
+from limner.data.look_windows import is_roughly_alike
 from limner.data.near_duplicates import codes, likeness_of, near_duplicates, oriented, turned_codes
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -118,7 +119,7 @@ def test_values_are_mapped_by_rank():
     assert differ_by_more_than_gain(one, bent) and not differ_by_more_than_gain(one, one)
     assert np.abs(same_values(one, bent) - bent)[3:-3, 3:-3].mean() < 0.02
     assert agreement(one, bent, grain=0) > 0.98
-    assert is_roughly_alike(one, bent) and not is_roughly_alike(one, pixels(scene(9)))
+    assert is_roughly_alike(one, bent, least=0.75) and not is_roughly_alike(one, pixels(scene(9)), least=0.5)
 
 
 def test_pictures_that_share_a_ramp_or_an_empty_ground_differ():

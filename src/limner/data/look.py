@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from limner.core.sample import Image
 
 SIDE = 64
 GRAIN = 3.0  # steps of an 8-bit scale that rounding and JPEG change in a picture of 64 x 64 pixels; less where more are averaged
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as programs turn colour into gray
+_LARGE = 1 << 20  # values
 
 Array = npt.NDArray[np.float32]
 
@@ -35,10 +36,9 @@ class Look:
 def look_at(image: Image) -> Look | None:
     """The look of a picture ``(H, W, C)`` of any depth; None when it has one value everywhere.
 
-    Three channels become gray as programs do it, other numbers of channels by their mean.
+    Three channels become gray as in ITU-R BT.601, as programs do it; other numbers of channels by their mean.
     """
-    small = _shrink(image).astype(np.float32)
-    gray = small @ _LUMA if small.shape[2] == 3 else small.mean(axis=2)
+    gray = _shrink(_gray(image)).astype(np.float32)
     kind = cv2.INTER_AREA if min(gray.shape) >= SIDE else cv2.INTER_LINEAR
     gray = np.asarray(cv2.resize(gray, (SIDE, SIDE), interpolation=kind), np.float32)
     gray -= gray.mean()
@@ -50,17 +50,25 @@ def look_at(image: Image) -> Look | None:
     return Look((gray / spread).astype(np.float16), grain)
 
 
-def _shrink(image: Image) -> Image:
+def _gray(image: Image) -> npt.NDArray[Any]:
+    """``(H, W)``; in whole numbers only for large pictures, of which many pixels are averaged later."""
+    if image.size < _LARGE:
+        image = image.astype(np.float32)
+    if image.shape[2] == 1:
+        return np.ascontiguousarray(image[..., 0])
+    if image.shape[2] == 3 and image.dtype in (np.uint8, np.uint16, np.float32):
+        return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    return np.asarray(image.mean(axis=2, dtype=np.float32))
+
+
+def _shrink(gray: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Means over blocks of whole pixels, at least four times as many as the look has on a side.
 
     OpenCV rounds the means of 8-bit pictures; since 16 of them are averaged later, that does no harm.
     """
-    step_y, step_x = (max(1, n // (4 * SIDE)) for n in image.shape[:2])
+    step_y, step_x = (max(1, n // (4 * SIDE)) for n in gray.shape)
     if step_y == step_x == 1:
-        return image
-    if image.shape[2] > 4:  # more channels than OpenCV scales at once
-        image = image.mean(axis=2, keepdims=True, dtype=np.float32)
-    height, width = image.shape[0] // step_y * step_y, image.shape[1] // step_x * step_x
+        return gray
+    height, width = gray.shape[0] // step_y * step_y, gray.shape[1] // step_x * step_x
     size = width // step_x, height // step_y
-    small = cv2.resize(np.ascontiguousarray(image[:height, :width]), size, interpolation=cv2.INTER_AREA)
-    return small if small.ndim == 3 else small[..., None]
+    return cv2.resize(np.ascontiguousarray(gray[:height, :width]), size, interpolation=cv2.INTER_AREA)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from limner.data.look import Array
-from limner.data.look_alignment import RIM
+from limner.data.look_windows import FLOOR, RIM, correlate_windows
 
 WINDOW = 9
-FLOOR = 0.08  # standard deviation in a window, in units of the look's own, below which a window says nothing
 LEAST_TELLING = 0.05  # share of the windows that always count: those with the most structure
 SLOW = (4.0, 8.0)  # standard deviation of what is taken away; the second where the first leaves too little
 WORST, VERY_WORST = 0.1, 0.02  # shares of the windows that may agree less: parts that are clipped, compressed or drawn over
@@ -58,39 +56,13 @@ def _ranks(pixels: Array) -> Array:
     return np.asarray(np.sort(pixels[RIM:-RIM, RIM:-RIM], axis=None)[::8])
 
 
-def is_roughly_alike(one: Array, other: Array) -> bool:
-    """A quick look at the coarse structure, which a slight crop leaves in place: False for most pairs of different pictures."""
-    a, b = (cv2.GaussianBlur(p, (0, 0), 2) - cv2.GaussianBlur(p, (0, 0), 5) for p in (one, other))
-    correlation, telling, _ = _windows(a[::2, ::2], b[::2, ::2], 7, 2, FLOOR, 0.2)
-    return float(np.quantile(correlation[telling], 0.25)) >= 0.5
-
-
 def _least(one: Array, other: Array, grain: float) -> float:
     a, b = (cv2.GaussianBlur(pixels, (0, 0), 0.7) for pixels in (one, other))
     floor = max(FLOOR, grain)
     for slow in SLOW:
         fine_a, fine_b = (pixels - cv2.GaussianBlur(pixels, (0, 0), slow) for pixels in (a, b))
-        correlation, telling, bottom = _windows(fine_a, fine_b, WINDOW, RIM, floor, LEAST_TELLING)
+        correlation, telling, bottom = correlate_windows(fine_a, fine_b, WINDOW, RIM, floor, LEAST_TELLING)
         if bottom >= floor**2:
             break
     last, very_last = np.quantile(correlation[telling], (WORST, VERY_WORST))
     return float(min(last, very_last + ALLOWANCE))
-
-
-def _windows(
-    a: Array, b: Array, window: int, rim: int, floor: float, least: float
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], float]:
-    """The correlation in each window away from the rim, which windows have structure in one of the two, and the least variance of those.
-
-    That is the square of `floor`, or less where fewer than the share `least` of the windows reach it.
-    """
-    size = (window, window)
-    mean_a, mean_b = cv2.blur(a, size), cv2.blur(b, size)
-    inner = slice(rim + window // 2, -rim - window // 2)
-    spread_a = np.maximum(cv2.blur(a * a, size) - mean_a**2, 0)[inner, inner]
-    spread_b = np.maximum(cv2.blur(b * b, size) - mean_b**2, 0)[inner, inner]
-    both = (cv2.blur(a * b, size) - mean_a * mean_b)[inner, inner]
-    larger = np.maximum(spread_a, spread_b)
-    bottom = max(min(floor**2, float(np.quantile(larger, 1 - least))), 1e-12)
-    correlation = both / np.sqrt(np.maximum(spread_a, bottom) * np.maximum(spread_b, bottom))
-    return correlation, larger >= bottom, bottom

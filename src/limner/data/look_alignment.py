@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.data.look import SIDE, Array
+from limner.data.look_windows import RIM, is_roughly_alike
 
-RIM = 3  # pixels along the border of a look that are not compared: a crop has changed them
 STEPS = ((2.0, 2, 5), (0.8, 1, 4))  # standard deviation of the blur, every how manieth pixel counts, most steps
 SMALL_STEP = 0.03  # pixels; below, nothing changes any more
 MOST_CROPPED = 0.045  # of a side: a crop of 3 % and what the fit may be off
 NOT_NESTED = 0.0055  # of a side: further out than this on both ends, it is a move and no crop
-LEAST_LIKENESS = 0.7  # correlation after the coarse steps below which it is no copy
+LEAST_COARSE = 0.75  # what must agree after the coarse steps, see `is_roughly_alike`
 _U = ((np.arange(SIDE) + 0.5) / SIDE * 2 - 1).astype(np.float32)
 _PLACE = np.arange(SIDE, dtype=np.float32)
 
@@ -38,7 +38,7 @@ def lay_over(one: Array, other: Array) -> Array | None:
                 return None
             if abs(step).max() < SMALL_STEP:
                 break
-        if sigma == STEPS[0][0] and likeness(a, _moved(b, move)) < LEAST_LIKENESS:
+        if sigma == STEPS[0][0] and not is_roughly_alike(one, _moved(other, move), least=LEAST_COARSE):
             return None
     return _moved(other, move) if is_slight_crop(move / SIDE) else None
 
@@ -54,13 +54,6 @@ def is_slight_crop(move: Move) -> bool:
         if max(abs(low), abs(high)) > MOST_CROPPED or outside > NOT_NESTED:
             return False
     return True
-
-
-def likeness(one: Array, other: Array) -> float:
-    """Correlation of two looks without their rim."""
-    a, b = (pixels[RIM:-RIM, RIM:-RIM] for pixels in (one, other))
-    a, b = a - a.mean(), b - b.mean()
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-12))
 
 
 def _moved(pixels: Array, move: Move) -> Array:

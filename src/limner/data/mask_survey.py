@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from limner.core.errors import DataError
 from limner.data.areas import area_sizes, runs_of
 from limner.data.masks import MaskReading, MaskStats, RawMask, as_colors, read_raw_mask, scale_of
 
@@ -48,6 +49,15 @@ def survey_mask(path: Path, *, alpha: bool = False) -> MaskStats:
     return count_mask(read_raw_mask(path, alpha=alpha), path)
 
 
+def read_again(stats: MaskStats, *, alpha: bool = False) -> RawMask | None:
+    """The mask that was surveyed; None when its file holds several or cannot be read any more."""
+    try:
+        raw = read_raw_mask(stats.path, alpha=alpha)
+    except DataError:
+        return None
+    return raw if raw.values.shape == stats.size_hw else None
+
+
 def count_mask(raw: RawMask, path: Path) -> MaskStats:
     """The statistics of a mask that was read from `path`; of very many values those of the commonest ones."""
     grid = raw.values
@@ -75,16 +85,17 @@ def _is_inside(grid: Values) -> npt.NDArray[np.bool_]:
 
 def _count(grid: Values, inside: npt.NDArray[np.bool_]) -> tuple[Values, Values, Values]:
     """The different values, ascending, their pixels, and those that are inside; by runs of equal values, which are few."""
-    starts, lengths, heads = runs_of(grid)
-    so_far = np.concatenate([[0], np.cumsum(inside, dtype=np.int32)])
-    insides = (so_far[starts + lengths] - so_far[starts]).astype(np.float64)
+    _, lengths, heads = runs_of(grid)
+    edges = grid.ravel()[np.flatnonzero(~inside)]  # few as well
     if heads.dtype in (np.uint8, np.uint16):  # without sorting, since a file that is no mask has many runs
-        totals, flat = np.bincount(heads, weights=lengths), np.bincount(heads, weights=insides)
+        totals = np.bincount(heads, weights=lengths).astype(np.int64)
         values = np.flatnonzero(totals)
-        return values, totals[values].astype(np.int64), flat[values].astype(np.int64)
-    values, place = np.unique(heads, return_inverse=True)
-    totals, flat = np.bincount(place, weights=lengths), np.bincount(place, weights=insides)
-    return values, totals.astype(np.int64), flat.astype(np.int64)
+        counts, on_edge = totals[values], np.bincount(edges, minlength=len(totals))[values]
+    else:
+        values, place = np.unique(heads, return_inverse=True)
+        counts = np.bincount(place, weights=lengths).astype(np.int64)
+        on_edge = np.bincount(np.searchsorted(values, edges), minlength=len(values))
+    return values, counts, counts - on_edge
 
 
 def count_objects(grid: Values, stats: MaskStats) -> dict[int, Objects]:

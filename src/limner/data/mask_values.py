@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.data.declared import IGNORE, Declared
 from limner.data.findings import Finding, shortened
@@ -29,8 +28,8 @@ from limner.data.mask_rules import (
     soft_edges,
     two_values,
 )
-from limner.data.mask_survey import survey_mask
-from limner.data.masks import IGNORED, UNKNOWN, MaskReading, MaskStats, as_colors, read_raw_mask
+from limner.data.mask_survey import read_again, survey_mask
+from limner.data.masks import IGNORED, UNKNOWN, MaskReading, MaskStats, as_colors
 from limner.data.stray_values import set_aside, without_strays
 from limner.data.trimap import trimap
 
@@ -142,9 +141,8 @@ def _unknown_values(surveys: Sequence[MaskStats], reading: MaskReading, declared
 
 def _first_place(stats: MaskStats, reading: MaskReading, value: int) -> str:
     """Where the first pixel of an unknown value is, in words; empty when the file cannot be read any more."""
-    try:
-        raw = read_raw_mask(stats.path, alpha=reading.source == "alpha")
-    except DataError:
+    raw = read_again(stats, alpha=reading.source == "alpha")
+    if raw is None:
         return ""
     grid = as_colors(raw.values, raw.kind, raw.palette) if reading.source == "colour" else raw.values
     places = np.argwhere(grid == value)

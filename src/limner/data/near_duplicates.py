@@ -19,12 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from limner.data.look import SIDE, Array, Look
-from limner.data.look_agreement import agreement, differ_by_more_than_gain, is_roughly_alike, same_values
+from limner.data.look_agreement import agreement, differ_by_more_than_gain, same_values
 from limner.data.look_alignment import lay_over
+from limner.data.look_windows import is_roughly_alike
 
 LOW = 16  # cosine coefficients on each axis
 ALIKE_CODES = 0.55  # cosine of two codes from which a pair is looked at more closely
 MOST_PARTNERS = 5  # candidates of one picture that are verified, the most alike first: bounds the time
+ROUGHLY = 0.5  # what must agree before one look is laid over the other, see `is_roughly_alike`
 COPY = 0.80  # agreement of two looks from which they are copies
 SURE = 0.985  # from here on whatever other pictures there are
 STANDS_OUT = 0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture
@@ -89,7 +91,7 @@ def likeness_of(one: Array, other: Array, grain: float) -> float:
     -------
     The `agreement` once they are laid over each other; 0 where that is not possible.
     """
-    if not is_roughly_alike(one, other):
+    if not is_roughly_alike(one, other, least=ROUGHLY):
         return 0.0
     moved = lay_over(one, other)
     if moved is None and differ_by_more_than_gain(one, other):

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from limner.data.findings import Finding, shortened
 from limner.data.mask_census import DECLARE, Census, Decision, about, take_census
-from limner.data.masks import IGNORED, MaskReading, MaskStats, as_colors, read_raw_mask
+from limner.data.mask_survey import read_again
+from limner.data.masks import IGNORED, MaskReading, MaskStats, as_colors
 
 LARGEST_SHARE = 1e-3  # of all pixels
 LARGEST_PIECE = 4  # pixels of a connected area, on average
@@ -67,7 +68,9 @@ def find_strays(surveys: Sequence[MaskStats], values: frozenset[int], *, colors:
         here = values & set(held.tolist())
         if not here:
             continue
-        raw = read_raw_mask(stats.path)
+        raw = read_again(stats)
+        if raw is None:
+            continue
         grid = as_colors(raw.values, raw.kind, raw.palette) if colors else raw.values
         for value in sorted(here):
             found[value].append(_look_around(stats, grid, value, values))

@@ -20,6 +20,7 @@ from limner.data.look import Look, look_at
 from limner.data.mask_survey import Objects, count_area, count_mask, count_objects
 from limner.data.masks import IGNORED, MaskStats
 from limner.data.pixels import load_header, load_image, raw_mask
+from limner.data.png_chunks import may_state_orientation
 from limner.data.stacks import patient_of
 
 
@@ -107,13 +108,13 @@ def _read_pair(item: Item) -> tuple[Facts | DataError, MaskFacts | DataError | N
         except DataError as error:
             mask = error
     try:
-        return _image_facts(load_image(item), load_header(item), item), mask
+        return _image_facts(load_image(item), item), mask
     except DataError as error:
         return error, mask
 
 
-def _image_facts(image: Image, head: Header, item: Item) -> Facts:
-    header = Header((image.shape[0], image.shape[1]), int(image.shape[2]), image.dtype.name, head.orientation)
+def _image_facts(image: Image, item: Item) -> Facts:
+    header = Header((image.shape[0], image.shape[1]), int(image.shape[2]), image.dtype.name, _orientation(item))
     digest = hashlib.sha1(f"{image.shape} {image.dtype}".encode(), usedforsecurity=False)
     digest.update(np.ascontiguousarray(image).data)
     lowest, highest = float(image.min()), float(image.max())
@@ -123,6 +124,13 @@ def _image_facts(image: Image, head: Header, item: Item) -> Facts:
     return Facts(
         header, digest.hexdigest(), lowest, highest, pixels, size, look, objects, patient_of(item.image)
     )  # fmt: skip
+
+
+def _orientation(item: Item) -> int:
+    """The EXIF orientation; a PNG that cannot state one is not opened, since Pillow decodes it whole to learn that."""
+    if item.image.suffix.lower() == ".png" and item.image.is_file() and not may_state_orientation(item.image):
+        return 1
+    return load_header(item).orientation
 
 
 def _drawn(item: Item, size_hw: tuple[int, int]) -> tuple[dict[int, int], dict[int, Objects]]:

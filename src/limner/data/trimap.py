@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.data.mask_census import Census, Decision, about, class_space
-from limner.data.masks import IGNORED, MaskReading, MaskStats, read_raw_mask
+from limner.data.mask_survey import read_again
+from limner.data.masks import IGNORED, MaskReading, MaskStats
 
 MOST_READ = 24  # files that are measured, evenly over the data set
 LARGEST_SIDE = 1024  # larger masks are measured on every second, third, ... pixel
@@ -151,8 +152,10 @@ def _chosen(census: Census, coding: Coding) -> list[MaskStats]:
 
 
 def _band(stats: MaskStats, coding: Coding) -> Band | None:
-    values = read_raw_mask(stats.path).values
-    step = -(-max(values.shape) // LARGEST_SIDE)
-    values = values[::step, ::step]
+    raw = read_again(stats)
+    if raw is None:
+        return None
+    step = -(-max(stats.size_hw) // LARGEST_SIDE)
+    values = raw.values[::step, ::step]
     masks = [values == value for value in (coding.object, coding.background, coding.border)]
     return measure_band(*masks) if all(mask.any() for mask in masks) else None
