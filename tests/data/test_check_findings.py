@@ -147,3 +147,15 @@ def test_words_for_findings():
     assert counted(1, "mask") == "1 mask" and counted(0, "mask") == "0 masks"
     assert shortened(list("abcdefg")) == "a; b; c; d; e and 2 more" and shortened(["a"]) == "a"
     assert finding("X", "note", "m", ["a", "b"]).count == 2 and finding("X", "note", "m", count=7).count == 7
+
+
+def test_a_picture_that_is_listed_in_two_splits_leaks(tmp_path):
+    make_folder(tmp_path, count=12)
+    names = [f"p.{i:02d}" for i in range(12)]
+    rows = [[f"images/{n}.png", f"masks/{n}.png", "test" if i > 8 else "train", ""] for i, n in enumerate(names)]
+    write_csv(tmp_path / "splits.csv", [*rows, ["images/p.03.png", "masks/p.03.png", "test", ""]])
+    leak = found(tmp_path, "SPLIT_LEAK")
+    assert (leak.level, leak.files) == ("error", ("images/p.03.png",))
+    assert "train in line 5, test in line 14" in leak.message and found(tmp_path, "AMBIGUOUS_PAIR") is None
+    write_csv(tmp_path / "splits.csv", [*rows, ["images/p.03.png", "masks/p.03.png", "train", ""]])
+    assert found(tmp_path, "SPLIT_LEAK") is None and found(tmp_path, "AMBIGUOUS_PAIR").level == "error"

@@ -12,7 +12,7 @@ from limner.data.images import read_image
 from limner.data.look import SIDE, look_at
 from limner.data.look_agreement import agreement, differ_by_more_than_gain, same_values
 from limner.data.look_alignment import is_slight_crop, lay_over
-from limner.data.look_windows import is_roughly_alike
+from limner.data.look_windows import coarse_structure, is_roughly_alike
 from limner.data.near_duplicates import codes, likeness_of, near_duplicates, oriented, turned_codes
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -105,7 +105,9 @@ def test_slices_of_a_series_are_told_from_a_copy_in_it():
         slices.append((mixed + rng.normal(0, 2, mixed.shape)).clip(0, 255).astype(np.uint8))
     looks = {f"z{z:02d}": look_at(image) for z, image in enumerate(slices)}
     likeness = [
-        likeness_of(looks[f"z{z:02d}"].pixels.astype(np.float32), looks[f"z{z + 1:02d}"].pixels.astype(np.float32), 0)
+        likeness_of(
+            looks[f"z{z:02d}"].pixels.astype(np.float32), looks[f"z{z + 1:02d}"].pixels.astype(np.float32), 0.08
+        )
         for z in range(11)
     ]
     assert max(likeness) > 0.8  # the threshold alone would join them
@@ -113,13 +115,24 @@ def test_slices_of_a_series_are_told_from_a_copy_in_it():
     assert near_duplicates(looks | {"copy": look_at(jpeg(slices[6], 60))}) == (("copy", "z06"),)
 
 
+def test_slices_of_a_known_series_are_not_compared():
+    volume = {f"v/{z}": look_at(jpeg(scene(1), 90 - z)) for z in range(3)}
+    assert near_duplicates(volume) == (("v/0", "v/1", "v/2"),)
+    assert near_duplicates(volume, series=dict.fromkeys(volume, "v")) == ()
+    copy = {"copy": look_at(scene(1)[::-1])}
+    found = near_duplicates(volume | copy, series=dict.fromkeys(volume, "v"))
+    assert found == (("copy", "v/0", "v/1", "v/2"),)
+
+
 def test_values_are_mapped_by_rank():
     one = pixels(scene(3))
     bent = np.sign(one) * np.abs(one) ** 1.7  # a rising function
     assert differ_by_more_than_gain(one, bent) and not differ_by_more_than_gain(one, one)
     assert np.abs(same_values(one, bent) - bent)[3:-3, 3:-3].mean() < 0.02
-    assert agreement(one, bent, grain=0) > 0.98
-    assert is_roughly_alike(one, bent, least=0.75) and not is_roughly_alike(one, pixels(scene(9)), least=0.5)
+    assert agreement(one, bent, grain=0.08) > 0.98
+    coarse = [coarse_structure(look) for look in (one, bent, pixels(scene(9)))]
+    assert is_roughly_alike(coarse[0], coarse[1], least=0.75)
+    assert not is_roughly_alike(coarse[0], coarse[2], least=0.5)
 
 
 def test_pictures_that_share_a_ramp_or_an_empty_ground_differ():
@@ -151,7 +164,7 @@ def test_looks():
     assert np.isfinite(look_at(large).pixels).all()
     faint = (scene(0) // 64 + 3).astype(np.uint8)  # four gray levels: not lost by rounding
     assert likeness_of(pixels(scene(0)), pixels(faint), look_at(faint).grain) > 0.8
-    assert look_at(faint).grain > 10 * look_at(scene(0)).grain and look_at(scene(0).astype(np.uint16)).grain == 0
+    assert look_at(faint).grain > 10 * look_at(scene(0)).grain and look_at(scene(0).astype(np.uint16)).grain == 0.02
 
 
 def test_codes_of_turned_pictures_are_turned_codes():
@@ -166,9 +179,9 @@ def test_codes_of_turned_pictures_are_turned_codes():
 def test_laying_over_undoes_a_crop():
     image = scene(7, (256, 320))
     one, other = pixels(image), pixels(cropped(image, 0.03, 0.01, 0.0, 0.02))
-    before = agreement(one, other, grain=0)
+    before = agreement(one, other, grain=0.08)
     moved = lay_over(one, other)
-    assert moved is not None and agreement(one, moved, grain=0) > 0.9 > before
+    assert moved is not None and agreement(one, moved, grain=0.08) > 0.9 > before
     assert lay_over(one, pixels(scene(8, (256, 320)))) is None
 
 

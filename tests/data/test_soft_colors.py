@@ -105,3 +105,16 @@ def test_transparent_pixels_are_background(tmp_path, inside):
     (path,) = write(tmp_path, [Image.fromarray(pixels)])
     reading, _ = decide_reading([path], Declared())
     assert np.array_equal(reading.labels(path)[0], ids) and "transparent is black" in reading.words
+
+
+def test_colours_that_number_objects_are_a_warning(tmp_path):
+    """Twelve objects in each mask, a colour of its own for each of all."""
+    paths = []
+    for i in range(3):
+        pixels = np.zeros((60, 90, 3), np.uint8)
+        for k in range(12):
+            y, x = divmod(k, 4)
+            pixels[y * 20 + 2 : y * 20 + 15, x * 22 + 3 : x * 22 + 18] = (17 * k + 5, 60 * i + 9, 200 - 13 * k)
+        paths.append(save(tmp_path / f"m{i}.png", pixels))
+    _, (finding,) = decide_reading(paths, Declared())
+    assert (finding.code, finding.level) == ("MASK_COLOURS", "warning") and "36 of 36 colours" in finding.message

@@ -21,7 +21,9 @@ def animal(seed, size_hw=(180, 240)):
     mask = np.zeros(size_hw, np.uint8)
     for _ in range(5):
         centre = (int(rng.integers(80, 160)), int(rng.integers(60, 120)))
-        cv2.ellipse(mask, centre, (int(rng.integers(20, 45)), int(rng.integers(15, 35))), int(rng.integers(180)), 0, 360, 1, -1)
+        cv2.ellipse(
+            mask, centre, (int(rng.integers(20, 45)), int(rng.integers(15, 35))), int(rng.integers(180)), 0, 360, 1, -1
+        )
     return mask > 0
 
 
@@ -86,7 +88,9 @@ def test_a_thick_sheath_is_a_class(tmp_path, values):
 def test_three_classes_side_by_side_are_no_trimap(tmp_path):
     masks = []
     for seed in range(3):
-        labels = cv2.resize(np.random.default_rng(seed).integers(1, 4, (6, 8)).astype(np.uint8), (160, 120), interpolation=0)
+        labels = cv2.resize(
+            np.random.default_rng(seed).integers(1, 4, (6, 8)).astype(np.uint8), (160, 120), interpolation=0
+        )
         masks.append(labels)
     reading, _ = decide_reading(write(tmp_path, masks), Declared())
     assert "trimap" not in reading.words and len(reading.label_space) == 4
@@ -102,7 +106,9 @@ def test_the_band_of_a_ring_by_hand():
 
 def test_codings():
     assert coding_of((0, 1, 2)) is None and coding_of((0, 1, 255)) is None and coding_of((1, 2)) is None
-    assert coding_of((0, 40, 80)) is None and coding_of((0, 128, 255)).border == 128 and coding_of((1, 2, 3)).border == 3
+    assert (
+        coding_of((0, 40, 80)) is None and coding_of((0, 128, 255)).border == 128 and coding_of((1, 2, 3)).border == 3
+    )
 
 
 @pytest.mark.skipif(not (SHARED / "data/axon_sem").is_dir(), reason="the shared data are not there")

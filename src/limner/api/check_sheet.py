@@ -20,7 +20,7 @@ from limner.data.mask_survey import Objects
 from limner.data.pixels import load_image
 from limner.data.survey import Facts
 from limner.evaluation.contact_sheet import Cell, ClassRow, ContactSheet, choose_pictures
-from limner.evaluation.figures import Picture
+from limner.evaluation.pictures import Picture
 from limner.evaluation.thumbnails import class_layer, make_thumbnail, small_picture
 
 TILE = 160  # pixels: side of one picture in contact_sheet.png
@@ -46,7 +46,8 @@ def make_sheet(examination: Examination, data: Path, *, listener: Listener) -> t
     names, left_out = choose_pictures(findings, list(items), owners)
     codes = _codes(findings, owners, items.keys())
     dataset = _dataset(examination)
-    cells, tiles = [], []
+    cells: list[Cell] = []
+    tiles: list[Picture] = []
     for done, name in enumerate(names, start=1):
         sample = _sample(dataset, items.get(name), name)
         cells.append(_cell(examination, items.get(name), name, sample, codes.get(name, ())))
@@ -118,9 +119,7 @@ def _sample(dataset: Dataset, item: Item | None, name: str) -> Sample | None:
         return None  # the findings say why
 
 
-def _cell(
-    examination: Examination, item: Item | None, name: str, sample: Sample | None, codes: Sequence[str]
-) -> Cell:
+def _cell(examination: Examination, item: Item | None, name: str, sample: Sample | None, codes: Sequence[str]) -> Cell:
     space = examination.reading.label_space
     thumbnail = None if sample is None else make_thumbnail(sample.image, sample.labels, space, valid=sample.valid)
     facts = []

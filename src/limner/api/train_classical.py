@@ -32,7 +32,7 @@ from limner.core.files import write_text
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, open_dataset
-from limner.data.splits import AUTOMATIC, GIVEN, Split, make_split, read_split
+from limner.data.splits import AUTOMATIC, GIVEN, Split, is_given, make_split, read_split
 
 if TYPE_CHECKING:
     from limner.training.checkpoint import Progress
@@ -127,8 +127,7 @@ def train_classical(
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             hears.message(f"{finding.level}: {finding.message}")
-    if not goes_on and method == chosen.name and "split.rule" not in changes:
-        recipe = recipe.override({"split.rule": GIVEN if dataset.split_rule else AUTOMATIC})
+    recipe = recipe.override({"split.rule": GIVEN if is_given(dataset, recipe.split) else AUTOMATIC})
     split = _split(folder, dataset, recipe, goes_on=goes_on)
     folder.start(recipe, split, dataset.root, goes_on=goes_on, overwrite=overwrite)
     run = ClassicalRun(folder, dataset, split, recipe, chosen)

@@ -71,7 +71,9 @@ def classes_of(values: Values, path: Path) -> tuple[str, ...]:
     if len(background) != 1 or len(names) < 2:
         expected = "one class called background and at least one other"
         fix = "call one of them background, or give all names in the order of their ids: classes = [...]"
-        raise DataError(f"values name the classes {', '.join(names) or 'none'}", expected=expected, where=str(path), fix=fix)
+        raise DataError(
+            f"values name the classes {', '.join(names) or 'none'}", expected=expected, where=str(path), fix=fix
+        )
     return (background[0], *(name for name in names if name != background[0]))
 
 

@@ -22,6 +22,7 @@ from limner.core.errors import DataError, LimnerError
 from limner.core.files import write_atomic
 from limner.core.labels import Labels, LabelSpace
 from limner.core.sample import Image
+from limner.data.png_chunks import may_state_orientation
 from limner.data.stacks import read_frame, stack_suffix
 
 SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm"})
@@ -93,7 +94,7 @@ def read_image(path: Path) -> Image:
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _finite(read_tiff(path).as_image(), path)
         with PIL.Image.open(path) as file:
-            orientation = exif_orientation(file)
+            orientation = exif_orientation(file) if may_state_orientation(path) else 1
             deep = is_deep_color_png(path)
             if deep:
                 file.load()  # OpenCV returns the upper part of a truncated file, Pillow refuses it
@@ -118,7 +119,7 @@ def read_header(path: Path) -> Header:
         if path.suffix.lower() in TIFF_SUFFIXES:
             return _tiff_header(path)
         with PIL.Image.open(path) as file:
-            orientation = exif_orientation(file)
+            orientation = exif_orientation(file) if may_state_orientation(path) else 1
             width, height = file.size
             channels, dtype = _PIL_LAYOUTS.get(file.mode, (3, "uint8"))
             if is_deep_color_png(path):

@@ -13,6 +13,8 @@ from limner.core.sample import Image
 
 SIDE = 64
 GRAIN = 3.0  # steps of an 8-bit scale that rounding and JPEG change in a picture of 64 x 64 pixels; less where more are averaged
+LEAST_GRAIN = 0.08  # in units of the look: however strong the contrast
+DEEP_GRAIN = 0.02  # of pictures of more than 8 bit, whose soft tissue may hardly show beside air and bone
 _LARGE = 1 << 20  # values
 
 Array = npt.NDArray[np.float32]
@@ -26,7 +28,8 @@ class Look:
     ----------
     pixels : ``(64, 64)`` float16, mean 0, standard deviation 1; height and width are scaled one by one, so that the shape of the
         picture does not matter.
-    grain : what rounding and JPEG may have changed, in the units of `pixels`: much in small and in dim pictures, 0 in deeper ones.
+    grain : what rounding and JPEG may have changed, in the units of `pixels`: much in small and in dim pictures, little in deeper
+        ones.
     """
 
     pixels: npt.NDArray[np.float16]
@@ -46,7 +49,7 @@ def look_at(image: Image) -> Look | None:
     if not spread > 0:
         return None
     side = max(SIDE, float(np.sqrt(image.shape[0] * image.shape[1])))
-    grain = GRAIN * SIDE / side / spread if image.dtype == np.uint8 else 0.0
+    grain = max(LEAST_GRAIN, GRAIN * SIDE / side / spread) if image.dtype == np.uint8 else DEEP_GRAIN
     return Look((gray / spread).astype(np.float16), grain)
 
 

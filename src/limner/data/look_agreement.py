@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 from limner.data.look import Array
-from limner.data.look_windows import FLOOR, RIM, correlate_windows
+from limner.data.look_windows import RIM, correlate_windows, ranked
 
 WINDOW = 9
 LEAST_TELLING = 0.05  # share of the windows that always count: those with the most structure
 SLOW = (4.0, 8.0)  # standard deviation of what is taken away; the second where the first leaves too little
-WORST, VERY_WORST = 0.1, 0.02  # shares of the windows that may agree less: parts that are clipped, compressed or drawn over
+WORST, VERY_WORST = 0.1, 0.02  # shares of the windows that may agree less: clipped, compressed or drawn over
 ALLOWANCE = 0.2  # by how much less the last fiftieth may agree than the last tenth; where something moved, it is more
-OTHER_VALUES = 0.04  # difference of the values of equal rank, root mean square, up to which a gain and an offset explain it
+OTHER_VALUES = 0.04  # root mean square difference of values of equal rank that a gain and an offset explain
 
 
 def agreement(one: Array, other: Array, *, grain: float) -> float:
@@ -26,12 +26,12 @@ def agreement(one: Array, other: Array, *, grain: float) -> float:
     Parameters
     ----------
     one, other : ``(64, 64)``, laid over each other.
-    grain : the larger `Look.grain` of the two: windows with less structure say nothing.
+    grain : the larger `Look.grain` of the two: windows with less structure say nothing, unless hardly a window has more.
 
     Returns
     -------
-    In [-1, 1]; 1 for looks that are equal up to a rising function of their values (gain, offset, gamma, clipping). The map is taken in
-    both directions and the better one counts, since clipped values cannot be undone.
+    In [-1, 1]; 1 for looks that are equal up to a rising function of their values (gain, offset, gamma, clipping). The function is
+    taken in both directions and the better one counts, since clipped values cannot be undone.
     """
     if not differ_by_more_than_gain(one, other):
         return _least(one, other, grain)
@@ -58,11 +58,10 @@ def _ranks(pixels: Array) -> Array:
 
 def _least(one: Array, other: Array, grain: float) -> float:
     a, b = (cv2.GaussianBlur(pixels, (0, 0), 0.7) for pixels in (one, other))
-    floor = max(FLOOR, grain)
     for slow in SLOW:
         fine_a, fine_b = (pixels - cv2.GaussianBlur(pixels, (0, 0), slow) for pixels in (a, b))
-        correlation, telling, bottom = correlate_windows(fine_a, fine_b, WINDOW, RIM, floor, LEAST_TELLING)
-        if bottom >= floor**2:
+        correlation, telling, bottom = correlate_windows(fine_a, fine_b, WINDOW, RIM, grain, LEAST_TELLING)
+        if bottom >= grain**2:
             break
-    last, very_last = np.quantile(correlation[telling], (WORST, VERY_WORST))
-    return float(min(last, very_last + ALLOWANCE))
+    told = correlation[telling]
+    return min(ranked(told, WORST), ranked(told, VERY_WORST) + ALLOWANCE)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.data.look import SIDE, Array
-from limner.data.look_windows import RIM, is_roughly_alike
+from limner.data.look_windows import RIM, coarse_structure, is_roughly_alike
 
 STEPS = ((2.0, 2, 5), (0.8, 1, 4))  # standard deviation of the blur, every how manieth pixel counts, most steps
 SMALL_STEP = 0.03  # pixels; below, nothing changes any more
@@ -29,7 +29,7 @@ def lay_over(one: Array, other: Array) -> Array | None:
     """`other` ``(64, 64)`` moved so that it covers `one`; None where that needs more than a slight crop, or does not fit."""
     move = np.zeros(4)  # a0, a1, b0, b1 in pixels
     for sigma, every, steps in STEPS:
-        a, b = (cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) for pixels in (one, other))
+        a, b = _blurred(one, sigma), _blurred(other, sigma)
         gain = 1.0
         for _ in range(steps):
             step, gain = _step(a, _moved(b, move), gain, every)
@@ -38,8 +38,10 @@ def lay_over(one: Array, other: Array) -> Array | None:
                 return None
             if abs(step).max() < SMALL_STEP:
                 break
-        if sigma == STEPS[0][0] and not is_roughly_alike(one, _moved(other, move), least=LEAST_COARSE):
-            return None
+        if sigma == STEPS[0][0]:
+            coarse = coarse_structure(one), coarse_structure(_moved(other, move))
+            if not is_roughly_alike(*coarse, least=LEAST_COARSE):
+                return None
     return _moved(other, move) if is_slight_crop(move / SIDE) else None
 
 
@@ -54,6 +56,10 @@ def is_slight_crop(move: Move) -> bool:
         if max(abs(low), abs(high)) > MOST_CROPPED or outside > NOT_NESTED:
             return False
     return True
+
+
+def _blurred(pixels: Array, sigma: float) -> Array:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def _moved(pixels: Array, move: Move) -> Array:
@@ -73,4 +79,4 @@ def _step(one: Array, other: Array, gain: float, every: int) -> tuple[Move, floa
     table = np.stack([column[inner, inner].ravel() for column in columns], axis=1)
     normal = (table.T @ table).astype(np.float64) + 1e-6 * len(table) * np.eye(6)
     solution = np.linalg.solve(normal, (table.T @ one[inner, inner].ravel()).astype(np.float64))
-    return solution[:4], float(solution[4])
+    return np.asarray(solution[:4], np.float64), float(solution[4])

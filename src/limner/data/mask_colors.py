@@ -24,6 +24,8 @@ from limner.data.soft_colors import (
 )
 from limner.data.stray_values import LARGEST_SHARE, MOST_STRAYS, Stray, find_strays, told
 
+MANY_COLORS = 16  # from here on colours may be numbers of objects
+
 
 def by_alpha(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
     """Transparency carries the shape."""
@@ -85,7 +87,7 @@ def by_color(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
         return reading, [about("MASK_COLOURS", "error", message, surveys, fix)]
     shown = ", ".join(f"#{color:06x} = {name}" for color, name in zip(order, space.names, strict=True))
     words = f"colours: {shown}" + ("; transparent is black" if any(s.has_alpha for s in surveys) else "")
-    findings = [about("MASK_COLOURS", "fixed", f"colours are read as classes: {shown}", surveys)]
+    findings = [_told_colors(surveys, declared, order, shown)]
     table = dict.fromkeys((stray.value for stray in strays), IGNORED) | {c: i for i, c in enumerate(order)}
     pairs = tuple(sorted(table.items()))
     reading = MaskReading(space, None, words, source="colour", rule="table", table=pairs)
@@ -94,6 +96,20 @@ def by_color(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
         reading = NearestColor(space, None, words, source="colour", rule="table", table=pairs)
         findings.append(_edges(surveys, soft, order, space))
     return reading, findings + ([told(strays, reading)] if strays else [])
+
+
+def _told_colors(surveys: Sequence[MaskStats], declared: Declared, order: Sequence[int], shown: str) -> Finding:
+    """The classes; a warning where most colours are in one file only, as the numbers of objects are."""
+    files = Counter(color for stats in surveys for color in set(colors_in(stats)) if color in order[1:])
+    single = sum(number == 1 for number in files.values())
+    if declared.classes or len(order) <= MANY_COLORS or len(surveys) < 2 or single < 0.8 * len(files):
+        return about("MASK_COLOURS", "fixed", f"colours are read as classes: {shown}", surveys)
+    text = (
+        f"{single} of {len(files)} colours occur in one mask only; each is read as a class, but they look like the numbers of "
+        "objects, as COCO panoptic writes them"
+    )
+    fix = "give limner the annotation file that explains them, or declare classes and colors in limner.toml"
+    return about("MASK_COLOURS", "warning", text, surveys, fix)
 
 
 def _stray_colors(surveys: Sequence[MaskStats]) -> list[Stray]:
@@ -128,7 +144,9 @@ def _edges(surveys: Sequence[MaskStats], soft: set[int], order: Sequence[int], s
     doubtful = [space.names[place] for place in in_doubt(order)]
     if not doubtful:
         return about("MASK_ANTIALIASED", "fixed", message, files, fix)
-    message += f"; edges between other classes may wrongly become {', '.join(doubtful)}, whose colour lies between theirs"
+    message += (
+        f"; edges between other classes may wrongly become {', '.join(doubtful)}, whose colour lies between theirs"
+    )
     return about("MASK_ANTIALIASED", "warning", message, files, fix)
 
 

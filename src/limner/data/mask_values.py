@@ -51,8 +51,9 @@ def decide_reading(
     The reading, which is usable even when a finding is an error, and the findings.
     """
     surveys = list(stats) if stats is not None else [survey_mask(path) for path in sorted(paths)]
+    findings: list[Finding] = []
     if declared.values:
-        reading, findings = _as_declared(declared), []
+        reading = _as_declared(declared)
     elif any(s.kind == "alpha" for s in surveys):
         surveys = [survey_mask(s.path, alpha=True) if s.has_alpha and s.kind != "alpha" else s for s in surveys]
         reading, findings = by_alpha(surveys, declared)
@@ -83,8 +84,10 @@ def _as_declared(declared: Declared) -> MaskReading:
     )
     ignored = [value for value, name in declared.values if name == IGNORE]
     ignore = declared.ignore if declared.ignore is not None or not ignored else ignored[0]
-    source = "colour" if declared.by_color else "value"
-    return MaskReading(space, ignore, f"as limner.toml declares: {shown}", source=source, rule="table", table=table)
+    words = f"as limner.toml declares: {shown}"
+    return MaskReading(
+        space, ignore, words, source="colour" if declared.by_color else "value", rule="table", table=table
+    )
 
 
 def _by_value(census: Census) -> Decision:

@@ -28,7 +28,6 @@ from limner.data.stacks import read_frame_values, stack_suffix
 
 MaskKind = Literal["1-bit", "index", "palette", "gray", "colour", "alpha"]
 UNKNOWN, IGNORED = -1, -2
-_MOST_VALUES = 4096  # of these many different values a file's statistics keep the smallest; a mask has far fewer
 _NO_PALETTE: tuple[Color, ...] = ()
 
 
@@ -177,46 +176,6 @@ class MaskStats:
     counts: tuple[int, ...]
     flat: tuple[int, ...]
     num_values: int
-
-
-def survey_mask(path: Path, *, alpha: bool = False, raw: RawMask | None = None) -> MaskStats:
-    """Read a mask file whole and count its values.
-
-    Parameters
-    ----------
-    path : the file.
-    alpha : see `read_raw_mask`.
-    raw : the mask, when it is read already, such as one of a stack.
-
-    Raises
-    ------
-    DataError : see `read_raw_mask`.
-    """
-    raw = raw or read_raw_mask(path, alpha=alpha)
-    grid = raw.values
-    same = np.ones(grid.shape, bool)
-    equal = grid[1:] == grid[:-1]
-    same[1:] &= equal
-    same[:-1] &= equal
-    equal = grid[:, 1:] == grid[:, :-1]
-    same[:, 1:] &= equal
-    same[:, :-1] &= equal
-    if grid.dtype in (np.uint8, np.uint16):
-        totals, flats = np.zeros(2**16, np.int64), np.zeros(2**16, np.int64)
-        for start in range(0, grid.shape[0], 512):  # bincount copies its input to 64 bit: not the whole of a large mask
-            block = grid[start : start + 512]
-            totals += np.bincount(block.ravel(), minlength=2**16)
-            flats += np.bincount(block[same[start : start + 512]], minlength=2**16)
-        values = np.flatnonzero(totals)
-        counts, flat = totals[values], flats[values]
-    else:
-        values, inverse, counts = np.unique(grid, return_inverse=True, return_counts=True)
-        flat = np.bincount(inverse.ravel()[same.ravel()], minlength=len(values))
-    keep = slice(0, _MOST_VALUES)
-    return MaskStats(
-        path, (grid.shape[0], grid.shape[1]), raw.kind, raw.palette, raw.has_alpha,
-        tuple(values[keep].tolist()), tuple(counts[keep].tolist()), tuple(flat[keep].tolist()), len(values),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 1. Every picture becomes a `Look`: gray, 64 x 64, mean 0, standard deviation 1.
 2. Candidates: the 16 x 16 lowest coefficients of the cosine transform, each times the root of its frequency, compared by their
-   cosine in all eight orientations (a mirroring changes signs of the coefficients, a turn swaps the axes). After Zauner 2010, "Implementation and
-   benchmarking of perceptual image hash functions", with numbers in place of bits.
+   cosine in all eight orientations (a mirroring changes signs of the coefficients, a turn swaps the axes). After Zauner 2010,
+   "Implementation and benchmarking of perceptual image hash functions", with numbers in place of bits.
 3. Verification: one look is laid over the other, and they are compared window by window. Copies agree everywhere; neighbouring
    slices and pictures of a series disagree in some places.
 4. Series: where a picture is nearly as much alike to a third one as to its candidate, both are slices or frames of one series.
@@ -17,11 +17,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from limner.data.look import SIDE, Array, Look
 from limner.data.look_agreement import agreement, differ_by_more_than_gain, same_values
 from limner.data.look_alignment import lay_over
-from limner.data.look_windows import is_roughly_alike
+from limner.data.look_windows import coarse_structure, is_roughly_alike
 
 LOW = 16  # cosine coefficients on each axis
 ALIKE_CODES = 0.55  # cosine of two codes from which a pair is looked at more closely
@@ -29,7 +30,9 @@ MOST_PARTNERS = 5  # candidates of one picture that are verified, the most alike
 ROUGHLY = 0.5  # what must agree before one look is laid over the other, see `is_roughly_alike`
 COPY = 0.80  # agreement of two looks from which they are copies
 SURE = 0.985  # from here on whatever other pictures there are
-STANDS_OUT = 0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture
+STANDS_OUT = (
+    0.5  # below, what two copies disagree in must be this part of what either disagrees in with any third picture
+)
 _BLOCK = 512  # rows of the table of likenesses that are in memory at a time
 # the eight ways to lay a picture down: swap the axes, then mirror up and down, then left and right
 ORIENTATIONS = tuple((bool(k & 4), bool(k & 2), bool(k & 1)) for k in range(8))
@@ -39,12 +42,16 @@ INVERSE = (0, 1, 2, 3, 4, 6, 5, 7)  # turning left undoes turning right; the oth
 Pair = tuple[int, int]
 
 
-def near_duplicates(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], ...]:
+def near_duplicates(
+    looks: Mapping[str, Look], *, series: Mapping[str, str] | None = None
+) -> tuple[tuple[str, ...], ...]:
     """Sets of names of pictures that are copies of each other.
 
     Parameters
     ----------
     looks : the look of each picture.
+    series : of pictures of which it is known that they are slices of one volume or frames of one film, and which that is: they are
+        not compared with each other.
 
     Returns
     -------
@@ -57,10 +64,12 @@ def near_duplicates(looks: Mapping[str, Look]) -> tuple[tuple[str, ...], ...]:
     """
     names = sorted(looks)
     pixels = [looks[name].pixels.astype(np.float32) for name in names]
+    coarse = [coarse_structure(look) for look in pixels]
     grain = [looks[name].grain for name in names]
     scores = {
         (one, other): likeness_of(pixels[one], oriented(pixels[other], turn), max(grain[one], grain[other]))
-        for one, other, turn in _candidates(pixels)
+        for one, other, turn in _candidates(pixels, _numbered(names, series or {}))
+        if is_roughly_alike(coarse[one], oriented(coarse[other], turn), least=ROUGHLY)
     }
     leader = list(range(len(names)))
 
@@ -91,8 +100,6 @@ def likeness_of(one: Array, other: Array, grain: float) -> float:
     -------
     The `agreement` once they are laid over each other; 0 where that is not possible.
     """
-    if not is_roughly_alike(one, other, least=ROUGHLY):
-        return 0.0
     moved = lay_over(one, other)
     if moved is None and differ_by_more_than_gain(one, other):
         moved = lay_over(same_values(one, other), other)
@@ -147,7 +154,14 @@ def turned_codes(code: Array) -> list[Array]:
     return turned
 
 
-def _candidates(pixels: Sequence[Array]) -> list[tuple[int, int, int]]:
+def _numbered(names: Sequence[str], series: Mapping[str, str]) -> npt.NDArray[np.int64]:
+    """A number for each picture, the same for all of one series."""
+    keys = [series.get(name) or f"\0{name}" for name in names]
+    order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([order[key] for key in keys], np.int64)
+
+
+def _candidates(pixels: Sequence[Array], series: npt.NDArray[np.int64]) -> list[tuple[int, int, int]]:
     """Pairs ``i < j`` of which one is among the most alike to the other, and the orientation in which `j` is most like `i`."""
     if len(pixels) < 2:
         return []
@@ -163,7 +177,7 @@ def _candidates(pixels: Sequence[Array]) -> list[tuple[int, int, int]]:
             likeness = rows @ turned[orientation]
             which[likeness > best] = orientation
             np.maximum(best, likeness, out=best)
-        best[np.arange(len(rows)), np.arange(start, start + len(rows))] = -1  # itself
+        best[series[start : start + len(rows), None] == series[None]] = -1  # itself among them
         keep = min(MOST_PARTNERS, best.shape[1] - 1)
         nearest = np.argpartition(-best, keep - 1, axis=1)[:, :keep]
         for row, columns in enumerate(nearest.tolist()):

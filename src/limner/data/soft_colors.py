@@ -44,7 +44,7 @@ def channels_of(colors: Iterable[int]) -> npt.NDArray[np.float64]:
 
 def colors_in(stats: MaskStats) -> list[int]:
     """The colours of a file, in the order of its values."""
-    return as_colors(np.array(stats.values), stats.kind, stats.palette).tolist()
+    return [int(color) for color in as_colors(np.array(stats.values), stats.kind, stats.palette)]
 
 
 @dataclass(frozen=True)

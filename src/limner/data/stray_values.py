@@ -125,7 +125,9 @@ def set_aside(decision: Decision, strays: Sequence[Stray], union: Sequence[int])
     else:
         return decision  # soft edges: cut at half, whatever the value
     table = tuple(sorted((known | dict.fromkeys(lost, IGNORED)).items()))
-    words = f"{reading.words}; {len(lost)} stray {'value is' if len(lost) == 1 else 'values are'} not known and not used"
+    words = (
+        f"{reading.words}; {len(lost)} stray {'value is' if len(lost) == 1 else 'values are'} not known and not used"
+    )
     return dataclasses.replace(reading, rule="table", table=table, words=words), [*findings, told(strays, reading)]
 
 

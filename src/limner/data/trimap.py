@@ -5,9 +5,10 @@ pets); and three gray levels such as 0, 128, 255, the middle one the border. The
 
 - it lies between: nearly every one of its pixels is as near to both others as the border is wide;
 - it separates: object and background hardly touch;
-- it is thin against the object's half-width, and the thicker it is, the more even it must be. A sheath such as the myelin around an
-  axon lies between and separates as well, but it is about half as wide as what it encloses and varies as much as its own width (0.33
-  to 0.52 and 1.0 to 1.6 in ten electron micrographs). The coding without 0, which hardly anything else uses, has wider limits.
+- it is thin against the object's half-width, and the thicker it is, the more even it must be. A sheath such as the myelin around
+  an axon lies between and separates as well, but it is about half as wide as what it encloses and varies as much as its own width
+  (0.33 to 0.52 and 1.0 to 1.6 in ten electron micrographs). The coding without 0, which hardly anything else uses, has wider
+  limits.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def coding_of(union: Sequence[int]) -> Coding | None:
 
 def measure_band(obj: Mask, background: Mask, border: Mask) -> Band:
     """Measure a border; all three ``(H, W)`` bool and not empty."""
-    to_object, to_background = (cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5) for mask in (obj, background))
+    to_object, to_background = (
+        cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5) for mask in (obj, background)
+    )
     width = to_object[border] + to_background[border] - 1
     median = float(np.median(width))
     # the mean depth of a disc is a third of its radius

@@ -15,14 +15,20 @@ Sets = tuple[tuple[str, ...], ...]
 
 
 def find_copies(items: Sequence[Item], facts: Mapping[str, Facts]) -> tuple[Sets, Sets]:
-    """Sets of names of exact copies, and sets of exact and changed copies together; pictures of one value are left out."""
+    """Sets of names of exact copies, and sets of exact and changed copies together; pictures of one value are left out.
+
+    Slices of one file, and of one DICOM patient, are never called changed copies of each other.
+    """
     same: dict[str, list[str]] = defaultdict(list)
     for item in items:
         if item.name in facts and facts[item.name].lowest < facts[item.name].highest:
             same[facts[item.name].digest].append(item.name)
     exact = {names[0]: tuple(names) for names in same.values()}
     looks = {name: look for name in exact if (look := facts[name].look) is not None}
-    joined = [tuple(name for first in firsts for name in exact.pop(first)) for firsts in near_duplicates(looks)]
+    series = {item.name: facts[item.name].patient for item in items if item.name in looks and facts[item.name].patient}
+    series |= {item.name: str(item.image) for item in items if item.name in looks and item.frame is not None}
+    found = near_duplicates(looks, series=series)
+    joined = [tuple(name for first in firsts for name in exact.pop(first)) for firsts in found]
     copies = tuple(sorted(tuple(names) for names in same.values() if len(names) > 1))
     alike = (*joined, *(names for names in exact.values() if len(names) > 1))
     return copies, tuple(sorted(tuple(sorted(names)) for names in alike))

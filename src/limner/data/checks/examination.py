@@ -10,7 +10,7 @@ from pathlib import Path
 
 from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
-from limner.data.checks import classes, copies, extents, pairing, pictures, sizes
+from limner.data.checks import classes, copies, extents, listing, pairing, pictures, sizes
 from limner.data.checks.evidence import SPLIT_ORDER, Evidence
 from limner.data.checks.report import CheckReport
 from limner.data.findings import Finding, Level, finding
@@ -28,7 +28,7 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     pairing.lonely_images, pairing.lonely_masks, pairing.ambiguous_pairs, pairing.unlisted_images, pairing.unreadable_files,
     sizes.size_mismatches, sizes.masks_of_stored_pictures, sizes.upright_pictures,
     extents.empty_masks, extents.full_masks, extents.tiny_objects, extents.inverted_masks,
-    copies.leaking_copies, copies.exact_copies, copies.changed_copies, copies.broken_groups,
+    listing.leaking_rows, copies.leaking_copies, copies.exact_copies, copies.changed_copies, copies.broken_groups,
     classes.classes_missing_in_splits, classes.few_samples, classes.class_spelling,
     pictures.mixed_channels, pictures.mixed_depths, pictures.constant_images,
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from limner.data.checks.evidence import Evidence
+from limner.data.checks.listing import rows_in_two_splits
 from limner.data.findings import Finding, counted, finding, shortened
 
 
@@ -28,7 +29,8 @@ def lonely_masks(evidence: Evidence) -> list[Finding]:
 
 def ambiguous_pairs(evidence: Evidence) -> list[Finding]:
     """Files that could be paired in several ways."""
-    sets = evidence.layout.ambiguous
+    leaking = rows_in_two_splits(evidence)
+    sets = [files for files in evidence.layout.ambiguous if files[0] not in leaking]
     if not sets:
         return []
     text = f"{counted(len(sets), 'pairing')} can be read in several ways: {shortened([' + '.join(s) for s in sets])}"

@@ -67,7 +67,8 @@ def masks_of_stored_pictures(evidence: Evidence) -> list[Finding]:
 
 def upright_pictures(evidence: Evidence) -> list[Finding]:
     """Pictures that were set upright, by whether the size of the mask tells that it was drawn on the upright one."""
-    fitting, untold = [], []
+    fitting: list[str] = []
+    untold: list[str] = []
     for item, fact in _with_masks(evidence):
         if fact.header.orientation == 1 or fact.mask_size_hw != fact.header.size_hw:
             continue
