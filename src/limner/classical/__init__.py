@@ -124,6 +124,7 @@ METHODS: dict[str, ClassicalSegmenter] = {
             "clusters of colour: MacQueen 1967; Lloyd 1982, doi:10.1109/TIT.1982.1056489",
             own={"clusters": CLUSTERS, **SEVERAL},
             sees="channels",
+            is_slow=True,
         ),
         ClassicalSegmenter(
             "fuzzy-cmeans",
@@ -173,7 +174,7 @@ METHODS: dict[str, ClassicalSegmenter] = {
             "which seed a walk meets first: Grady 2006, doi:10.1109/TPAMI.2006.233",
             own={
                 "sure": SURE,
-                "beta": Option("how much edges hold a walk back", 30.0, (3.0, 10.0, 100.0), limits=(0.0, 1e6)),
+                "beta": Option("how much edges hold a walk back", 3.0, (1.0, 10.0, 30.0), limits=(0.0, 1e6)),
                 **TWO_SIDES,
             },
             levels=1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +70,7 @@ def kmeans_mask(
     if is_constant(gray) or channels.min() == channels.max():
         return np.zeros(gray.shape, bool)
     soft, colors = smooth(gray, smoothing), smooth_channels(channels, smoothing)
-    every = max(1, int(np.sqrt(gray.size / MOST_POINTS)))
+    every = math.ceil(math.sqrt(gray.size / MOST_POINTS))
     points = colors[::every, ::every].reshape(-1, colors.shape[2])
     clusters = min(clusters, len(points))
     cuts = np.array(multi_otsu_thresholds(soft, classes=clusters), np.float32)

@@ -2,32 +2,29 @@
 
 Steps between neighbours i and j have weight w_ij = exp(-beta (g_i - g_j)^2 / s^2), s the picture's standard deviation, so that
 edges are rarely crossed. The probability x of meeting the object first is harmonic: x_i sum_j w_ij = sum_j w_ij x_j at every pixel
-that is no seed, 1 at the object's seeds and 0 at the background's. The linear system is solved by conjugate gradients on arrays.
+that is no seed, 1 at the object's seeds and 0 at the background's.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from limner.classical.gray import Gray, Mask, is_constant, smooth
+from limner.classical.harmonic import Floats, fill_harmonic
 from limner.classical.seeds import make_seeds
 
 LEAST = 1e-3  # of a weight: the walk can cross any edge, so that every pixel is reached, and the system can be solved
-MOST_ROUNDS = 2000
-TOLERANCE = 1e-5  # by how much a pixel may differ from the mean of its neighbours
-
-Floats = npt.NDArray[np.float64]
 
 
-def object_probability(gray: Gray, sure_object: Mask, sure_background: Mask, *, beta: float = 30.0) -> Floats:
+def object_probability(gray: Gray, sure_object: Mask, sure_background: Mask, *, beta: float = 3.0) -> Floats:
     """Probability that a walk meets the object's seeds before the background's.
 
     Parameters
     ----------
     gray : ``(H, W)``.
     sure_object, sure_background : ``(H, W)`` bool, at least one pixel of either.
-    beta : how much edges hold a walk back, >= 0; 0 makes nearness alone count.
+    beta : how much edges hold a walk back, >= 0; 0 makes nearness alone count. scikit-image's 130 is 2.6 here for a picture whose
+        standard deviation is a fifth of its range.
 
     Returns
     -------
@@ -35,40 +32,11 @@ def object_probability(gray: Gray, sure_object: Mask, sure_background: Mask, *, 
 
     References
     ----------
-    Grady 2006, doi:10.1109/TPAMI.2006.233. Solver: Hestenes, Stiefel 1952, doi:10.6028/jres.049.044, scaled by the diagonal.
+    Grady 2006, doi:10.1109/TPAMI.2006.233.
     """
     along_x, along_y = _weights(gray, beta)
-    degree = np.zeros(gray.shape)
-    degree[:, 1:] += along_x
-    degree[:, :-1] += along_x
-    degree[1:] += along_y
-    degree[:-1] += along_y
-    free = ~(sure_object | sure_background)
-
-    def outflow(x: Floats) -> Floats:
-        out = degree * x
-        out[:, 1:] -= along_x * x[:, :-1]
-        out[:, :-1] -= along_x * x[:, 1:]
-        out[1:] -= along_y * x[:-1]
-        out[:-1] -= along_y * x[1:]
-        return np.asarray(out * free)
-
-    x = np.where(free, 0.5, sure_object)
-    residual = -outflow(x)
-    scaled = residual / degree
-    step = scaled
-    product = float((residual * scaled).sum())
-    for _ in range(MOST_ROUNDS):
-        if float(np.abs(scaled).max()) <= TOLERANCE:
-            break
-        flow = outflow(step)
-        length = product / float((step * flow).sum())
-        x = x + length * step
-        residual = residual - length * flow
-        scaled = residual / degree
-        last, product = product, float((residual * scaled).sum())
-        step = scaled + product / last * step
-    return np.clip(x, 0.0, 1.0)
+    known = sure_object | sure_background
+    return np.clip(fill_harmonic(along_x, along_y, np.where(known, sure_object, 0.5), known), 0.0, 1.0)
 
 
 def _weights(gray: Gray, beta: float) -> tuple[Floats, Floats]:
@@ -80,7 +48,7 @@ def _weights(gray: Gray, beta: float) -> tuple[Floats, Floats]:
 
 
 def random_walker_mask(
-    gray: Gray, *, sure: float = 0.5, beta: float = 30.0, polarity: str = "auto", smoothing: float = 1.0
+    gray: Gray, *, sure: float = 0.5, beta: float = 3.0, polarity: str = "auto", smoothing: float = 1.0
 ) -> Mask:
     """Pixels from which a walk meets the object first, from seeds by two thresholds.
 
