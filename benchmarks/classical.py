@@ -89,7 +89,11 @@ def table(results: dict[str, dict[str, dict[str, object]]]) -> str:
     entries = []
     for name in sets:
         scores = [float(r["dice"]) for r in network.get((name, "auto"), {}).values() if r.get("dice") is not None]
-        entries.append(f"{statistics.mean(scores):.3f} ({len(scores)} seeds)" if scores else "not measured")
+        entries.append(
+            f"{statistics.mean(scores):.3f} ({len(scores)} seed{'s' if len(scores) > 1 else ''})"
+            if scores
+            else "not measured"
+        )
     lines.append("| planned network, 4 minutes | " + " | ".join(entries) + " |")
     return "\n".join(lines)
 
