@@ -32,7 +32,8 @@ def models(
     ``{"models": [row, ...]}``, or one row with ``layers``. A row of a network: ``{"name", "kind", "parameters",
     "weights_total", "gmacs", "input_hw", "output_hw", "source"}``; ``weights_total`` = parameters + running means and
     variances; ``gmacs`` = 10^9 multiply-accumulates of one forward pass at ``input_hw``. Rows of classical methods have ``name``,
-    ``kind`` and ``source``.
+    ``kind`` and ``source``, and one by itself ``options`` with ``name``, ``default``, ``meaning`` and the values that tuning
+    ``tries`` (empty: proposed from the training pictures).
 
     Raises
     ------
@@ -49,7 +50,7 @@ def models(
             fix="correct --channels or --classes",
         )
     if name in METHODS:
-        return _method_row(name)
+        return _method_row(name, options=True)
     require_training()
     from limner.models import ARCHITECTURES
 
@@ -132,7 +133,19 @@ def _opening(text: str) -> str:
     return " ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
 
 
-def _method_row(name: str) -> dict[str, Any]:
+def _method_row(name: str, *, options: bool = False) -> dict[str, Any]:
     from limner.classical import METHODS
 
-    return {"name": name, "kind": "classical", "source": METHODS[name].source}
+    method = METHODS[name]
+    row: dict[str, Any] = {"name": name, "kind": "classical", "source": method.source}
+    if options:
+        row["options"] = [
+            {
+                "name": key,
+                "default": option.default,
+                "tries": list(option.tries) if isinstance(option.tries, tuple) else [],
+                "meaning": option.meaning,
+            }
+            for key, option in method.known.items()
+        ]
+    return row

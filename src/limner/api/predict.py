@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from limner.api.open import classical_method, open_segmenter
-from limner.core.errors import DataError, LimnerError, UsageError
+from limner.api.open import classical_method, open_segmenter, refuse_network_options
+from limner.core.errors import DataError, LimnerError
 from limner.core.files import prepare_output, write_atomic, write_json
 from limner.core.labels import LabelSpace
 from limner.core.prediction import Prediction
@@ -103,14 +103,11 @@ def _open(model: Path | str, *, tile: int | None, scores: bool) -> tuple[Segment
     """A network or a classical method, and its classes."""
     method = classical_method(model)
     if method is None:
-        network, bundle = open_segmenter(Path(model), tile=tile, keep_scores=scores)
-        return network, bundle.label_space
-    if tile is not None or scores:
-        raise UsageError(
-            f"{'--tile' if tile is not None else '--scores'} with the classical method {method.name}",
-            expected="a trained model",
-            fix="leave the option out: classical methods see whole pictures and have no scores",
-        )
+        segmenter, bundle = open_segmenter(Path(model), tile=tile, keep_scores=scores)
+        if bundle.method is not None:
+            refuse_network_options(bundle.method, tile=tile, scores=scores)
+        return segmenter, bundle.label_space
+    refuse_network_options(method.name, tile=tile, scores=scores)
     return method, method.label_space
 
 

@@ -43,6 +43,9 @@ def lines(found: dict[str, Any]) -> None:
     for layer in found.get("layers", []):
         shape = " x ".join(str(n) for n in layer["output_shape"])
         print(f"{layer['name']:52} {layer['kind']:20} {shape:>20} {layer['weights']:>12,}")
+    for option in found.get("options", []):
+        tries = ", ".join(f"{value}" for value in option["tries"]) or "proposed from the training pictures"
+        print(f"{option['name']:12} {option['default']!s:8} {option['meaning']}; tuning tries {tries}")
     if "weights_total" in found:
         height, width = found["input_hw"]
         print(
