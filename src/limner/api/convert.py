@@ -35,7 +35,7 @@ def writable() -> tuple[str, ...]:
     return (MASKS, *sorted(entry.name for entry in truth if entry.write is not None))
 
 
-# long because of its arguments and their docstring: the body is 25 lines
+# long because of its arguments and their docstring: the body is 32 lines
 def convert(
     src: Path | str,
     dst: Path | str,

@@ -29,7 +29,7 @@ from limner.evaluation.page import ReportPage
 SPLITS = ("train", "val", "test", "all")
 
 
-# long because of its arguments and their docstring: the body is 35 lines
+# long because of its arguments and their docstring: the body is 38 lines
 def evaluate(
     model: Path | str,
     data: Path | str,

@@ -15,8 +15,8 @@ def visible(name: str, *, longest: int = 90) -> str:
 
     Returns
     -------
-    The name with control characters, marks that turn the reading order, and halves of surrogate pairs written as hexadecimal escapes, so
-    that it can be encoded and does not change the text around it. It is not escaped for HTML or Markdown.
+    The name with control characters, marks that turn the reading order, and halves of surrogate pairs written as escapes,
+    so that it can be encoded and does not change the text around it. It is not escaped for HTML or Markdown.
 
     Examples
     --------

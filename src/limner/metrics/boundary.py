@@ -14,9 +14,8 @@ import math
 import cv2
 import numpy as np
 
-from limner.core.errors import ShapeError
 from limner.metrics.counts import Counts
-from limner.metrics.distance import Mask, bounding_box
+from limner.metrics.distance import Mask, bounding_box, known_masks
 from limner.metrics.overlap import iou
 
 BAND_SHARE = 0.02  # of the diagonal; Cheng et al. 2021
@@ -66,14 +65,7 @@ def count_band(pred_mask: Mask, target_mask: Mask, *, valid: Mask | None = None)
     ------
     ShapeError : the arrays differ in shape or have other than two axes.
     """
-    if pred_mask.ndim != 2 or pred_mask.shape != target_mask.shape:
-        raise ShapeError(
-            f"prediction of shape {pred_mask.shape} for labels of shape {target_mask.shape}",
-            expected="two masks (H, W) of the same shape", fix="bring the prediction back to the size of the picture",
-        )  # fmt: skip
-    pred_mask, target_mask = pred_mask.astype(bool, copy=False), target_mask.astype(bool, copy=False)
-    if valid is not None:
-        pred_mask, target_mask = pred_mask & valid, target_mask & valid
+    pred_mask, target_mask = known_masks(pred_mask, target_mask, valid)
     width, box = band_width((pred_mask.shape[0], pred_mask.shape[1])), bounding_box(pred_mask | target_mask)
     pred, target = (boundary_band(mask[box], width=width) for mask in (pred_mask, target_mask))
     shared, predicted, true = (int(np.count_nonzero(band)) for band in (pred & target, pred, target))

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from limner.core.errors import ShapeError
+
 Mask = npt.NDArray[np.bool_]
 Lengths = npt.NDArray[np.float64]
 Spacing = tuple[float, float]
@@ -39,6 +41,24 @@ def boundary(mask: Mask) -> Mask:
     surrounded = mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
     edge[1:-1, 1:-1] &= ~surrounded
     return edge
+
+
+def known_masks(pred_mask: Mask, target_mask: Mask, valid: Mask | None) -> tuple[Mask, Mask]:
+    """Both masks as bool; pixels that are not known are in neither.
+
+    Raises
+    ------
+    ShapeError : the masks differ in shape or have other than two axes.
+    """
+    if pred_mask.ndim != 2 or pred_mask.shape != target_mask.shape:
+        raise ShapeError(
+            f"prediction of shape {pred_mask.shape} for labels of shape {target_mask.shape}",
+            expected="two masks (H, W) of the same shape", fix="bring the prediction back to the size of the picture",
+        )  # fmt: skip
+    pred_mask, target_mask = pred_mask.astype(bool, copy=False), target_mask.astype(bool, copy=False)
+    if valid is not None:
+        pred_mask, target_mask = pred_mask & valid, target_mask & valid
+    return pred_mask, target_mask
 
 
 def bounding_box(mask: Mask) -> tuple[slice, slice]:

@@ -23,8 +23,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from limner.core.errors import ShapeError
-from limner.metrics.distance import PIXELS, Lengths, Mask, Spacing, boundary, bounding_box, nearest_distances
+from limner.metrics.distance import (
+    PIXELS,
+    Lengths,
+    Mask,
+    Spacing,
+    boundary,
+    bounding_box,
+    known_masks,
+    nearest_distances,
+)
 
 TOLERANCE_PIXELS = 2.0  # a judgement; how far two people differ is the better choice (Nikolov et al. 2021)
 
@@ -69,14 +77,7 @@ def surface_distances(
     >>> surface_distances(np.array([[0, 1, 1, 0, 0, 1]], bool), truth).pred_to_target.tolist()
     [0.0, 0.0, 3.0]
     """
-    if pred_mask.ndim != 2 or pred_mask.shape != target_mask.shape:
-        raise ShapeError(
-            f"prediction of shape {pred_mask.shape} for labels of shape {target_mask.shape}",
-            expected="two masks (H, W) of the same shape", fix="bring the prediction back to the size of the picture",
-        )  # fmt: skip
-    pred_mask, target_mask = pred_mask.astype(bool, copy=False), target_mask.astype(bool, copy=False)
-    if valid is not None:
-        pred_mask, target_mask = pred_mask & valid, target_mask & valid
+    pred_mask, target_mask = known_masks(pred_mask, target_mask, valid)
     box = bounding_box(pred_mask | target_mask)  # outside it nothing is mask, as beyond the border of a picture
     pred_edge, target_edge = boundary(pred_mask[box]), boundary(target_mask[box])
     return SurfaceDistances(
