@@ -55,6 +55,9 @@ class Bundle:
     contract : what the network is fed with; a classical method looks at its channels alone.
     training : checksum of the data and split, steps, scores, versions.
     licences : licence of each set of weights it started from.
+    exports : by name (``onnx``, ``openvino``, ...) the files, relative to the folder, and the measured parity of what other
+        runtimes open; see `limner.api.export`.
+    answers : what was chosen on validation pictures to better the answers, and what makes pictures known or strange; by topic.
     """
 
     folder: Path
@@ -64,6 +67,8 @@ class Bundle:
     contract: InputContract
     training: dict[str, Any] = field(default_factory=dict)
     licences: tuple[str, ...] = ()
+    exports: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
 
     @property
     def weights(self) -> Path:
@@ -81,10 +86,12 @@ class Bundle:
         return self.contract.threshold if len(self.label_space) == 2 and self.method is None else None
 
     def save(self) -> None:
-        """Write ``bundle.json`` beside the weights, which must be there already; their hash goes into it.
+        """Write ``bundle.json`` beside the weights and exports, which must be there already; their hashes go into it.
 
         A classical method has no weights.
         """
+        names = [WEIGHTS] if self.method is None else []
+        names += [name for export in self.exports.values() for name in export["files"]]
         write_json(
             self.folder / "bundle.json",
             {
@@ -95,7 +102,9 @@ class Bundle:
                 "input": dataclasses.asdict(self.contract),
                 "training": self.training,
                 "licences": list(self.licences),
-                "files": {WEIGHTS: sha256(self.weights)} if self.method is None else {},
+                "exports": self.exports,
+                "answers": self.answers,
+                "files": {name: sha256(self.folder / name) for name in names},
             },
         )
 
@@ -137,6 +146,8 @@ def read_bundle(path: Path) -> Bundle:
             contract=InputContract(**contract),
             training=tree.get("training", {}),
             licences=tuple(tree.get("licences", ())),
+            exports=dict(tree.get("exports", {})),
+            answers=dict(tree.get("answers", {})),
         )
         hashes: dict[str, str] = dict(tree["files"])
     except (ValueError, KeyError, TypeError) as error:
