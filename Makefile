@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test install lint types contracts tests bench clean
+CORE := .venv-core
+PAGE := src/limner/server/static/index.html
+
+.PHONY: help demo test install lint types contracts tests page bench clean
 
 help:           ## list the commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/'
@@ -15,6 +18,19 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check -q --upgrade "pip>=24"
 	$(BIN)/python -m pip install --disable-pip-version-check -q -e ".[train,dev]"
 	@touch $@
+
+$(CORE)/.installed: pyproject.toml  # what a user without PyTorch has
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --disable-pip-version-check -q --upgrade "pip>=24"
+	$(CORE)/bin/python -m pip install --disable-pip-version-check -q -e .
+	@touch $@
+
+page: $(PAGE) ## build the page of limner serve (needs Node 20 or newer)
+
+$(PAGE): $(shell find web -type f -not -path "*/node_modules/*" 2>/dev/null)
+	@if command -v npm > /dev/null; then \
+	  cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run build; \
+	else echo "left out: the page of limner serve and its tests, since there is no npm here"; fi
 
 demo: install ## the main job on built-in pictures
 	$(BIN)/limner demo --overwrite
@@ -30,7 +46,7 @@ types: install ## mypy, strict
 contracts: install ## which room may import which
 	$(BIN)/lint-imports
 
-tests: install ## unit, property, contract and journey tests
+tests: install $(CORE)/.installed page ## unit, property, contract and journey tests
 	$(BIN)/python -m pytest
 
 DATA ?= ../shared/data
@@ -43,4 +59,4 @@ bench: install ## measure speed and accuracy (DATA=folder of data sets; hours) a
 	$(BIN)/python -m benchmarks.page
 
 clean:          ## remove what the commands made
-	rm -rf $(VENV) limner-demo runs build dist
+	rm -rf $(VENV) $(CORE) limner-demo runs build dist web/node_modules src/limner/server/static

@@ -1,5 +1,6 @@
 """The model folder: written, read, and refused when it is not whole."""
 
+import dataclasses
 import json
 
 import pytest
@@ -91,3 +92,43 @@ def test_bytes_that_are_no_text_are_refused(bundle):
 def test_no_model_at_all(tmp_path):
     assert "limner train" in refused(tmp_path / "nowhere", "no model at").fix
     refused(tmp_path, "no model at")
+
+
+def with_export(bundle, **more):
+    (bundle.folder / "model.onnx").write_bytes(b"network")
+    made = dataclasses.replace(bundle, exports={"onnx": {"files": ["model.onnx"], **more}}, answers={"postprocess": {}})
+    made.save()
+    return made
+
+
+def test_exports_are_kept_and_their_files_are_guarded(bundle):
+    made = with_export(bundle, precision="float32")
+    assert read_bundle(bundle.folder) == made
+    (bundle.folder / "model.onnx").write_bytes(b"Network")
+    refused(bundle.folder, "model.onnx is changed")
+    (bundle.folder / "model.onnx").unlink()
+    refused(bundle.folder, "model.onnx is missing")
+
+
+def test_weights_may_be_left_out_where_there_is_an_export(bundle):
+    bundle.weights.unlink()
+    refused(bundle.folder, "weights.safetensors is missing")
+    bundle.weights.write_bytes(b"weights")
+    with_export(bundle)
+    bundle.weights.unlink()
+    assert read_bundle(bundle.folder).exports["onnx"]["files"] == ["model.onnx"]
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "c:\\x", "..\\x"])
+def test_files_outside_of_the_folder_are_not_touched(bundle, name):
+    made = with_export(bundle)
+    change(bundle, exports={"onnx": {"files": [name]}})
+    refused(bundle.folder, "outside")
+    change(bundle, exports=made.exports, files={name: "0"})
+    refused(bundle.folder, "outside")
+
+
+@pytest.mark.parametrize("exports", [{"onnx": 3}, {"onnx": {}}, {"onnx": {"files": []}}, [1]])
+def test_exports_of_another_shape_are_refused(bundle, exports):
+    change(bundle, exports=exports)
+    refused(bundle.folder, "bundle.json cannot be read")

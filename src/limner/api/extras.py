@@ -7,17 +7,43 @@ import importlib.util
 from limner.core.errors import MachineError
 
 TRAIN = ("torch", "torchvision", "timm", "lightning_fabric", "safetensors")
+EXTRAS = {
+    "train": TRAIN,
+    "export": (*TRAIN, "onnx"),
+    "openvino": ("openvino",),
+    "server": ("fastapi", "uvicorn", "python_multipart"),
+    "medical": ("nibabel", "pydicom"),
+    "ray": ("ray",),
+    "zarr": ("zarr",),
+}
+WHAT = {
+    "train": "the training extra",
+    "export": "what exports are made with",
+    "openvino": "the runtime OpenVINO",
+    "server": "the web server",
+    "medical": "readers of NIfTI and DICOM",
+    "ray": "Ray, which spreads work over machines",
+    "zarr": "the reader of OME-Zarr",
+}
 
 
-def require_training() -> None:
-    """Check that everything for training is installed, without importing it.
+def missing(extra: str) -> list[str]:
+    """Modules of an extra that are not installed; nothing is imported."""
+    return [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+
+
+def install_line(extra: str) -> str:
+    """The command that installs an extra."""
+    return f'pip install "limner[{extra}]"'
+
+
+def require(extra: str) -> None:
+    """Check that everything of an extra is installed, without importing it.
 
     Raises
     ------
     MachineError : something is missing; says what to install.
     """
-    missing = [name for name in TRAIN if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MachineError(
-            f"not installed: {', '.join(missing)}", expected="the training extra", fix='pip install "limner[train]"'
-        )
+    absent = missing(extra)
+    if absent:
+        raise MachineError(f"not installed: {', '.join(absent)}", expected=WHAT[extra], fix=install_line(extra))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.api.extras import require_training
+from limner.api.extras import require
 from limner.api.model_card import write_model_card
 from limner.core.errors import DataError, MachineError
 from limner.core.files import prepare_output
@@ -111,7 +111,7 @@ def import_keras(
 
 
 def _require_keras() -> None:
-    require_training()
+    require("train")
     missing = [name for name in ("keras", "h5py") if importlib.util.find_spec(name) is None]
     if missing:
         raise MachineError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import platform
 import time
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from limner.api.extras import TRAIN
+from limner.api.extras import EXTRAS, install_line, missing
 from limner.api.machine import main_memory, usable_cores
 from limner.api.run_report import versions
 
-EXTRAS = {
-    "train": (TRAIN, 'pip install "limner[train]"'),
-    "onnx": (("onnxruntime",), "pip install onnxruntime"),
-    "openvino": (("openvino",), "pip install openvino"),
-}
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "sve", "bf16")
 
 
@@ -36,9 +30,9 @@ def info() -> dict[str, Any]:
         "devices": [_numpy()],
         "extras": {},
     }
-    for name, (modules, install) in EXTRAS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        found["extras"][name] = {"works": not missing, "missing": missing, "install": install}
+    for name in EXTRAS:
+        absent = missing(name)
+        found["extras"][name] = {"works": not absent, "missing": absent, "install": install_line(name)}
     if found["extras"]["train"]["works"]:
         _torch(found)
     return found

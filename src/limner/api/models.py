@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from limner.api.extras import require_training
+from limner.api.extras import require
 from limner.core.choices import nearest
 from limner.core.errors import MachineError, RecipeError
 from limner.core.named_recipes import named_recipe, recipe_names, recipe_text
@@ -51,7 +51,7 @@ def models(
         )
     if name in METHODS:
         return _method_row(name, options=True)
-    require_training()
+    require("train")
     from limner.models import ARCHITECTURES
 
     makers = {**dict.fromkeys(ARCHITECTURES, _architecture_row), **dict.fromkeys(recipe_names(), _recipe_row)}

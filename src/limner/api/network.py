@@ -124,6 +124,7 @@ def write_bundle(
             "steps": progress.step,
             "best": progress.best_as_json(),
             "precision": recipe.optimizer.precision,
+            "mirrored": "x" * recipe.augmentation.flip_x + "y" * recipe.augmentation.flip_y,
         },
         licences=licences,
     )

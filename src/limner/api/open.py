@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from limner.api.extras import require_training
+from limner.api.choose_runtime import open_predictor
 from limner.classical import METHODS
 from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
@@ -15,7 +15,9 @@ from limner.core.protocols import Segmenter
 from limner.inference.segmenter import NetworkSegmenter
 
 
-def open_segmenter(model: Path, *, tile: int | None = None, keep_scores: bool = False) -> tuple[Segmenter, Bundle]:
+def open_segmenter(
+    model: Path, *, tile: int | None = None, keep_scores: bool = False, runtime: str = "auto", tta: bool = False
+) -> tuple[Segmenter, Bundle]:
     """The network or the tuned classical method of a run folder or bundle, ready to segment.
 
     Parameters
@@ -23,35 +25,49 @@ def open_segmenter(model: Path, *, tile: int | None = None, keep_scores: bool = 
     model : run folder or bundle folder.
     tile : side of a tile in input pixels, in place of the bundle's own choice; networks only.
     keep_scores : predictions carry scores as well, where the model has any: classical methods have none.
+    runtime : see `limner.api.choose_runtime.RUNTIMES`; of no consequence for classical methods.
+    tta : average over all mirrored copies that the network saw in training; networks only.
 
     Raises
     ------
-    BundleError : it cannot be opened.
+    BundleError : it cannot be opened, or not by this runtime.
     MachineError : no runtime for it is installed.
-    UsageError : a tile of a classical method.
+    UsageError : a tile or mirrored copies of a classical method; mirrored copies of a network that never saw any; an unknown
+        runtime.
     """
     bundle = read_bundle(model)
     if bundle.method is not None:
-        refuse_network_options(bundle.method, tile=tile, scores=False)
+        refuse_network_options(bundle.method, tile=tile, scores=False, tta=tta)
         return bundled_method(bundle), bundle
-    return _open_network(bundle, tile=tile, keep_scores=keep_scores), bundle
-
-
-def _open_network(bundle: Bundle, *, tile: int | None, keep_scores: bool) -> NetworkSegmenter:
-    require_training()
-    import torch
-
-    from limner.runtimes import pytorch
-    from limner.runtimes.allocator import keep_freed_memory
-    from limner.runtimes.precision import use_bfloat16
-
-    keep_freed_memory()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    predictor = pytorch.load(
-        bundle, bfloat16=use_bfloat16(str(bundle.training.get("precision", "auto"))), device=device
-    )
     contract = bundle.contract if tile is None else dataclasses.replace(bundle.contract, tile=tile)
-    return NetworkSegmenter(predictor, contract, bundle.label_space, int(bundle.arguments["channels"]), keep_scores)
+    if tta:
+        contract = dataclasses.replace(contract, flips=_mirrored(bundle))
+    predictor = open_predictor(bundle, runtime)
+    channels = int(bundle.arguments["channels"])
+    return NetworkSegmenter(predictor, contract, bundle.label_space, channels, keep_scores), bundle
+
+
+def runtime_of(segmenter: Segmenter) -> str | None:
+    """What computes: the name of a network's runtime, None for anything else."""
+    return getattr(getattr(segmenter, "predictor", None), "name", None)
+
+
+def _mirrored(bundle: Bundle) -> str:
+    """The axes along which the network saw mirrored pictures, as letters.
+
+    Raises
+    ------
+    UsageError : it saw none.
+    """
+    flips = "".join(sorted({*str(bundle.training.get("mirrored", "")), *bundle.contract.flips}))
+    if not flips:
+        raise UsageError(
+            "mirrored copies (--tta) for a model that was trained without mirroring",
+            expected="a model that saw mirrored pictures in training",
+            where=str(bundle.folder),
+            fix="leave --tta out; where left and right mean nothing, train with augmentation.flip_x=true",
+        )
+    return flips
 
 
 def bundled_method(bundle: Bundle) -> ClassicalSegmenter:
@@ -77,16 +93,18 @@ def bundled_method(bundle: Bundle) -> ClassicalSegmenter:
     return dataclasses.replace(tuned, label_space=bundle.label_space)
 
 
-def refuse_network_options(method: str, *, tile: int | None, scores: bool) -> None:
+def refuse_network_options(method: str, *, tile: int | None, scores: bool, tta: bool = False) -> None:
     """Refuse what only networks have.
 
     Raises
     ------
-    UsageError : a tile, or scores, of a classical method.
+    UsageError : a tile, scores or mirrored copies of a classical method.
     """
-    if tile is not None or scores:
+    given = {"--tile": tile is not None, "--scores": scores, "--tta": tta}
+    option = next((name for name, is_given in given.items() if is_given), None)
+    if option:
         raise UsageError(
-            f"{'--tile' if tile is not None else '--scores'} with the classical method {method}",
+            f"{option} with the classical method {method}",
             expected="a trained network",
             fix="leave the option out: classical methods see whole pictures and have no scores",
         )

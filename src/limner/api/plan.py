@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from limner.api.extras import require_training
+from limner.api.extras import require
 from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
 from limner.core.errors import OutputError
@@ -52,7 +52,7 @@ def plan(
     OutputError : `out` exists and `overwrite` is not set.
     MachineError : the training extra is missing (the plan depends on the machine's instructions).
     """
-    require_training()
+    require("train")
     listener = listener or Silent()
     if out is not None and Path(out).exists() and not overwrite:
         raise OutputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.classical_recipe import classical_recipe
-from limner.api.extras import require_training
+from limner.api.extras import require
 from limner.api.fit import Job, check_parts
 from limner.api.folds import FoldsJob, begin_folds, check_place, train_folds
 from limner.api.logs import require_logs
@@ -99,7 +99,7 @@ def train(
             data, method=recipe, settings=settings, budget=budget, out=out, resume=resume, seed=seed,
             overwrite=overwrite, allow_leaks=allow_leaks, listener=listener,
         )  # fmt: skip
-    require_training()
+    require("train")
     require_logs(log)
     place = find_place(devices, nodes)
     hears = (listener or Silent()) if place.first else Silent()

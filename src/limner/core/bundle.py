@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from limner.core.errors import BundleError
@@ -146,11 +146,11 @@ def read_bundle(path: Path) -> Bundle:
             contract=InputContract(**contract),
             training=tree.get("training", {}),
             licences=tuple(tree.get("licences", ())),
-            exports=dict(tree.get("exports", {})),
+            exports=_checked_exports(tree.get("exports", {})),
             answers=dict(tree.get("answers", {})),
         )
-        hashes: dict[str, str] = dict(tree["files"])
-    except (ValueError, KeyError, TypeError) as error:
+        hashes: dict[str, str] = {_inside(name): str(value) for name, value in dict(tree["files"]).items()}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(
             f"bundle.json cannot be read: {error!r}",
             expected="the file as limner train wrote it",
@@ -158,6 +158,8 @@ def read_bundle(path: Path) -> Bundle:
             fix="copy the whole model folder again from the run",
         ) from None
     for name, expected in hashes.items():
+        if name == WEIGHTS and bundle.exports and not bundle.weights.is_file():
+            continue  # left out where only exports are used
         found = sha256(folder / name) if (folder / name).is_file() else "missing"
         if found != expected:
             raise BundleError(
@@ -167,3 +169,22 @@ def read_bundle(path: Path) -> Bundle:
                 fix="copy the whole model folder again from the run",
             )
     return bundle
+
+
+def _checked_exports(value: Any) -> dict[str, Any]:
+    """The table of exports; each names at least one file of the folder."""
+    exports = dict(value)
+    for name, export in exports.items():
+        if not isinstance(export, dict) or not export.get("files"):
+            raise TypeError(f"the export {name} names no files")
+        for file in export["files"]:
+            _inside(file)
+    return exports
+
+
+def _inside(name: str) -> str:
+    """`name` where it stays inside the folder: a bundle may come from anybody."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
+        raise ValueError(f"{name} lies outside of the bundle")
+    return name

@@ -32,6 +32,7 @@ class TorchPredictor:
             (p.device for p in model.parameters()), torch.device("cpu")
         )  # packed weights are no parameters
         self.bfloat16 = bfloat16
+        self.name = "torch bfloat16" if bfloat16 else "torch"
 
     def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
         """Logits ``(N, K, H, W)`` of a batch ``(N, C, H, W)``; the model is in evaluation mode while it runs."""
