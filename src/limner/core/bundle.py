@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from limner.core.errors import BundleError
+from limner.core.bundle_checks import checked_contract, checked_table, inside
+from limner.core.errors import BundleError, DataError
 from limner.core.files import sha256, write_json
 from limner.core.labels import LabelSpace
 
@@ -127,7 +128,9 @@ def read_bundle(path: Path) -> Bundle:
         )
     try:
         tree = json.loads(file.read_text(encoding="utf-8"))
-        version = int(tree["format_version"])
+        version = tree["format_version"]
+        if type(version) is not int:
+            raise TypeError("format_version is no whole number")
         if version > FORMAT_VERSION:
             raise BundleError(
                 f"bundle of format version {version}",
@@ -137,22 +140,23 @@ def read_bundle(path: Path) -> Bundle:
             )
         if not isinstance(tree["architecture"], str) or not isinstance(tree["arguments"], dict):
             raise TypeError("architecture is a name, arguments are a table")
-        contract: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(tree["input"]).items()}
         bundle = Bundle(
             folder=folder,
             architecture=tree["architecture"],
             arguments=tree["arguments"],
             label_space=LabelSpace.from_dict(tree["classes"]),
-            contract=InputContract(**contract),
+            contract=InputContract(**checked_contract(tree["input"])),
             training=tree.get("training", {}),
             licences=tuple(tree.get("licences", ())),
             exports=_checked_exports(tree.get("exports", {})),
-            answers=dict(tree.get("answers", {})),
+            answers=checked_table(tree.get("answers", {}), "answers"),
         )
-        hashes: dict[str, str] = {_inside(name): str(value) for name, value in dict(tree["files"]).items()}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        hashes: dict[str, str] = {
+            inside(name): str(value) for name, value in checked_table(tree["files"], "files").items()
+        }
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError, DataError) as error:
         raise BundleError(
-            f"bundle.json cannot be read: {error!r}",
+            f"bundle.json cannot be read: {error.found if isinstance(error, DataError) else repr(error)}",
             expected="the file as limner train wrote it",
             where=str(file),
             fix="copy the whole model folder again from the run",
@@ -173,18 +177,10 @@ def read_bundle(path: Path) -> Bundle:
 
 def _checked_exports(value: Any) -> dict[str, Any]:
     """The table of exports; each names at least one file of the folder."""
-    exports = dict(value)
+    exports = checked_table(value, "exports")
     for name, export in exports.items():
         if not isinstance(export, dict) or not export.get("files"):
             raise TypeError(f"the export {name} names no files")
         for file in export["files"]:
-            _inside(file)
+            inside(file)
     return exports
-
-
-def _inside(name: str) -> str:
-    """`name` where it stays inside the folder: a bundle may come from anybody."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        raise ValueError(f"{name} lies outside of the bundle")
-    return name

@@ -193,6 +193,7 @@ WORDS = {
     "loss.dice_pooling": ("batch", "picture"),
     "optimizer.precision": ("auto", "float32", "bfloat16"),
     "inference.flips": ("", "x", "y", "xy", "yx"),
+    "inference.postprocess": ("none", "chosen"),
 }
 SHARES = (
     "split.val_share",

@@ -171,3 +171,4 @@ class InferencePart:
     overlap: float = 0.25  # of a tile's side
     threshold: float = 0.5
     flips: str = ""  # average over copies mirrored along x, y or both ("xy"); "" = none
+    postprocess: str = "none"  # chosen: rules for parts, holes and threshold that better the validation pictures

@@ -120,6 +120,7 @@ def _frames(path: Path) -> npt.NDArray[Any]:
 
 def _load_npy(path: Path) -> npt.NDArray[Any]:
     try:
+        check_npy(path)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(
@@ -129,6 +130,18 @@ def _load_npy(path: Path) -> npt.NDArray[Any]:
     if array.dtype.kind not in "buif" or not array.size:
         raise DataError(f"{path.name} holds {array.dtype} of shape {array.shape}", expected="numbers", where=str(path))
     return array
+
+
+def check_npy(path: Path) -> None:
+    """Refuse a file that is no NPY array: NumPy would open archives, and take anything else for a pickle.
+
+    Raises
+    ------
+    OSError, ValueError : it cannot be read, or begins otherwise.
+    """
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":  # numpy.lib.format, "Format Version 1.0"
+            raise ValueError("it does not begin as an NPY file does")
 
 
 def _npy_frames(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:

@@ -24,6 +24,9 @@ Array = npt.NDArray[np.float32]
 KINDS = {"Conv2D": "convolution", "Conv2DTranspose": "transposed convolution", "BatchNormalization": "batch norm"}
 GROUP_KINDS = {"conv2d": "Conv2D", "conv2d_transpose": "Conv2DTranspose", "batch_normalization": "BatchNormalization"}
 
+LARGEST_RATIO = 20  # unpacked size / size; weights hardly shrink
+LARGEST_CONFIG, SPARE = 2**26, 2**20
+
 
 @dataclass(frozen=True)
 class KerasLayer:
@@ -79,6 +82,7 @@ def _model_config(path: Path) -> dict[str, Any] | None:
     """The architecture in the file; None where it holds weights alone."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            _check_sizes(archive, path)
             tree: dict[str, Any] = json.loads(archive.read("config.json"))
         tree.pop("compile_config", None)  # losses and metrics are not wanted, whoever wrote them
         return tree
@@ -88,6 +92,22 @@ def _model_config(path: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that states to unpack to far more than it is; zipfile reads no entry beyond its stated size.
+
+    Raises
+    ------
+    DataError : it does, or its configuration alone is too large.
+    """
+    entries = {entry.filename: entry.file_size for entry in archive.infolist()}
+    total = sum(entry.file_size for entry in archive.infolist())
+    if total > LARGEST_RATIO * path.stat().st_size + SPARE or entries.get("config.json", 0) > LARGEST_CONFIG:
+        raise DataError(
+            f"{path.name} unpacks to {total / 2**20:.0f} MiB, its size is {path.stat().st_size / 2**20:.1f} MiB",
+            expected="a model that Keras saved", where=str(path), fix="save it again with model.save('model.keras')",
+        )  # fmt: skip
 
 
 def _refuse_code(config: Any, path: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from limner.core.bundle import Bundle
-from limner.core.errors import BundleError
+from limner.core.errors import BundleError, RecipeError
 from limner.models import build
 from limner.runtimes.packed import can_pack, pack_convolutions
+from limner.runtimes.weights_file import build_fitting
 
 
 class TorchPredictor:
@@ -53,19 +53,25 @@ def load(bundle: Bundle, *, bfloat16: bool, device: str = "cpu") -> TorchPredict
 
     Raises
     ------
-    BundleError : the weights do not fit the architecture that the bundle names.
+    BundleError : a network that is not known or cannot be built so, or weights that are damaged or do not fit it.
     """
     arguments = dict(bundle.arguments)
-    channels, maps = int(arguments.pop("channels")), int(arguments.pop("maps"))
-    model = build(bundle.architecture, arguments, channels=channels, maps=maps)
     try:
-        model.load_state_dict(load_file(bundle.weights))
-    except RuntimeError as error:
+        channels, maps = arguments.pop("channels"), arguments.pop("maps")
+        if not (type(channels) is int and type(maps) is int and channels > 0 and maps == bundle.label_space.num_maps):
+            raise RecipeError(
+                f"channels = {channels!r}, maps = {maps!r}", expected=f"{bundle.label_space.num_maps} maps"
+            )
+        model = build_fitting(
+            lambda: build(bundle.architecture, arguments, channels=channels, maps=maps), bundle.weights,
+            architecture=bundle.architecture,
+        )  # fmt: skip
+    except (RecipeError, KeyError) as error:
         raise BundleError(
-            f"the weights do not fit {bundle.architecture}: {str(error).splitlines()[0]}",
-            expected="the weights of this bundle",
-            where=str(bundle.weights),
-            fix="copy the whole model folder again from the run",
+            error.found if isinstance(error, RecipeError) else f"the arguments lack {error}",
+            expected=error.expected if isinstance(error, RecipeError) else "the arguments of the network",
+            where=str(bundle.folder / "bundle.json"),
+            fix="copy the whole model folder again from the run, or update Limner: pip install -U limner",
         ) from None
     return ready(model, bfloat16=bfloat16, device=device)
 

@@ -215,7 +215,7 @@ class PatchLoader:
             file = self._cache / f"{number}_{kind}.npy"
             with disk_errors(file):
                 np.save(file, array)
-            mapped.append(np.load(file, mmap_mode="r"))
+            mapped.append(np.load(file, mmap_mode="r", allow_pickle=False))
         return Cached(mapped[0], mapped[1], picture.points_yx)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from limner.core.annotation import Annotation, AnnotationSet, Bitmap, Box, Ellipse, Points, Polygon, Polyline, Region
 from limner.data.formats import cvat
+from limner.data.formats.accounts import without_addresses
 from limner.data.formats.cvat_shapes import decimal, element_parts, shape_of
 from limner.data.formats.format import Content
 from limner.data.formats.geometry import Refusal
@@ -50,7 +51,8 @@ def test_corpus(name):
 def test_what_was_not_changed_is_written_as_it_was(name, tmp_path):
     found_content = corpus(f"cvat_xml/{name}")
     assert not cvat.FORMAT.write(cvat.read(found_content), tmp_path)
-    assert plain_element(reread(tmp_path, "annotations.xml").xml) == plain_element(found_content.xml)
+    written = plain_element(reread(tmp_path, "annotations.xml").xml)
+    assert [written] == without_addresses([plain_element(found_content.xml)])
 
 
 def test_every_shape():

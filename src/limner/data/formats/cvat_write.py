@@ -12,6 +12,7 @@ from typing import Any
 
 from limner.core.annotation import Annotation, AnnotationSet, Polygon, Problem, Region
 from limner.core.files import write_text
+from limner.data.formats.accounts import without_addresses
 from limner.data.formats.cvat_shapes import element_parts, shape_of
 from limner.data.formats.fields import whole
 from limner.data.formats.foreign import as_dict, plain
@@ -50,7 +51,7 @@ def _new_meta() -> dict[str, Any]:
 
 def _with_labels(children: list[dict[str, Any]], names: Mapping[str, None]) -> list[dict[str, Any]]:
     """The children of the root; labels that the first list does not declare are added to it."""
-    children = _copy(children)
+    children = without_addresses(children)
     lists = [element for child in children if child["tag"] == "meta" for element in _all(child, "labels")]
     known = {c["text"] for one in lists for label in one["children"] for c in label["children"] if c["tag"] == "name"}
     missing = [name for name in names if name not in known]
@@ -62,10 +63,6 @@ def _with_labels(children: list[dict[str, Any]], names: Mapping[str, None]) -> l
         parts = [leaf("name", name), leaf("type", "any"), leaf("attributes")]
         lists[0]["children"].append({**leaf("label"), "children": parts})
     return children
-
-
-def _copy(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**record, "children": _copy(record["children"])} for record in records]
 
 
 def _all(record: dict[str, Any], tag: str) -> list[dict[str, Any]]:

@@ -15,7 +15,9 @@ MAX_BYTES = 120  # of one part; file systems allow 255, and suffixes and tempora
 MAX_DEPTH = 12
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DRIVE = re.compile(r"[A-Za-z]:")
-_BAD = re.compile(r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
+_BAD = re.compile(
+    r'[\x00-\x1f\x7f<>:"|?*\ud800-\udfff\u202a-\u202e\u2066-\u2069]'
+)  # the last turn the reading direction
 
 
 def slashes(name: str) -> str:

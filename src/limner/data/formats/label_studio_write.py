@@ -11,6 +11,7 @@ from typing import Any
 
 from limner.core.annotation import Annotation, AnnotationSet, Bitmap, Polygon, Problem, Region
 from limner.core.files import write_text
+from limner.data.formats.accounts import without_people
 from limner.data.formats.foreign import as_dict
 from limner.data.formats.geometry import Refusal
 from limner.data.formats.json_text import to_json
@@ -62,7 +63,7 @@ class _Names:
 
 def _task(image: Annotation, own: Mapping[str, Any], placed: Placed, key: str, index: int) -> dict[str, Any]:
     """The task of one picture: as it was read with its results put back, or a new one."""
-    task: dict[str, Any] = dict(as_dict(own.get("task")))
+    task: dict[str, Any] = without_people(as_dict(own.get("task")))
     if own.get("kind") == "short":
         return _short_task(task, placed)
     results = [result for _, result in sorted(placed, key=lambda entry: _place(entry[0]))]

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from limner.core.errors import DataError
+from limner.data.formats.archives import HEAD, refuse_archive
 
 LARGEST_FILE = 256 * 2**20
 _CHUNK = 2**20
@@ -27,8 +28,9 @@ def read_text(path: Path, *, encoding: str | None = None) -> str:
 
     Raises
     ------
-    DataError : no file; more than 256 MiB, on disk or as text in memory, where signs beyond Latin-1 make all others wider; another
-        encoding (the offset of the first wrong byte is named, and what it probably is); zero bytes, as files have that are no text.
+    DataError : no file; an archive; more than 256 MiB, on disk or as text in memory, where signs beyond Latin-1 make all others
+        wider; another encoding (the offset of the first wrong byte is named, and what it probably is); zero bytes, as files have
+        that are no text.
     """
     path = Path(path)
     try:
@@ -39,7 +41,8 @@ def read_text(path: Path, *, encoding: str | None = None) -> str:
         if size > LARGEST_FILE:
             raise _too_large(f"the file has {size / 2**20:.0f} MiB", path)
         with path.open("rb") as file:
-            start = file.read(4)
+            start = file.read(HEAD)
+        refuse_archive(start, path)
         return _decode(path, *_encoding(start, encoding, path))
     except (OSError, ValueError) as error:  # a name with a zero sign in it is a ValueError
         raise DataError(
