@@ -29,7 +29,7 @@ page: $(PAGE) ## build the page of limner serve (needs Node 20 or newer)
 
 $(PAGE): $(shell find web -type f -not -path "*/node_modules/*" 2>/dev/null)
 	@if command -v npm > /dev/null; then \
-	  cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run build; \
+	  cd web && npm ci --ignore-scripts --no-audit --no-fund && npm test && npm run build; \
 	else echo "left out: the page of limner serve and its tests, since there is no npm here"; fi
 
 demo: install ## the main job on built-in pictures
@@ -47,7 +47,7 @@ contracts: install ## which room may import which
 	$(BIN)/lint-imports
 
 tests: install $(CORE)/.installed page ## unit, property, contract and journey tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 DATA ?= ../shared/data
 bench: install ## measure speed and accuracy (DATA=folder of data sets; hours) and write docs/benchmarks.md
