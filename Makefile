@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CORE := .venv-core
 PAGE := src/limner/server/static/index.html
 
-.PHONY: help demo test install lint types contracts tests page bench clean
+.PHONY: help demo test install lint types contracts tests page bench lock clean
 
 help:           ## list the commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## /\t/'
@@ -38,7 +38,7 @@ demo: install ## the main job on built-in pictures
 test: install lint types contracts tests ## every check
 
 lint: install ## style
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples tools build_hook.py
 
 types: install ## mypy, strict
 	$(BIN)/mypy
@@ -57,6 +57,11 @@ bench: install ## measure speed and accuracy (DATA=folder of data sets; hours) a
 	$(BIN)/python -m benchmarks.profile_step --json benchmarks/results/profile.json
 	$(BIN)/python -m benchmarks.accuracy $(DATA)
 	$(BIN)/python -m benchmarks.page
+
+lock: install ## pin the versions of all dependencies anew, list their licences
+	$(BIN)/python -m pip install --disable-pip-version-check -q uv
+	$(BIN)/python -m tools.lock
+	$(BIN)/python -m tools.licences
 
 clean:          ## remove what the commands made
 	rm -rf $(VENV) $(CORE) limner-demo runs build dist web/node_modules src/limner/server/static

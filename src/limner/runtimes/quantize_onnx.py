@@ -48,6 +48,9 @@ def quantize_onnx(source: Path, target: Path, tiles: Sequence[Batch], *, keep_ed
     model = onnx.shape_inference.infer_shapes(onnx.load(str(source)))
     layers = [node.name for node in model.graph.node if node.op_type in LAYERS]
     kept = (layers[0], layers[-1]) if keep_edges and layers else ()
+    maps = _feature_maps(model, kept)
+    if not maps:  # an empty list would mean all
+        raise refusal("ONNX Runtime", ValueError("no layer is left between the first and the last"))
     try:
         with tempfile.TemporaryDirectory() as folder, silent():
             inferred = Path(folder) / "model.onnx"
@@ -55,7 +58,7 @@ def quantize_onnx(source: Path, target: Path, tiles: Sequence[Batch], *, keep_ed
             quantize_static(
                 inferred, target, _Tiles(tiles), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=list(QUANTIZED),
-                nodes_to_quantize=_feature_maps(model, kept),
+                nodes_to_quantize=maps,
             )  # fmt: skip
     except Exception as error:  # it raises what its helpers raise, assertions among them
         raise refusal("ONNX Runtime", error) from error
