@@ -140,3 +140,21 @@ def test_mirrored_copies_are_those_of_the_training(bundle):
     dataclasses.replace(bundle, training={"mirrored": "x"}).save()
     segmenter, _ = open_segmenter(bundle.folder, runtime="onnx", tta=True)
     assert segmenter.contract.flips == "x"
+
+
+def test_openvino_reads_the_onnx_file_in_float32_only(bundle):
+    pytest.importorskip("openvino")
+    assert open_predictor(bundle, "openvino").name == "openvino"
+    dataclasses.replace(bundle, exports={**bundle.exports, "onnx-int8": {"files": ["model.onnx"]}}).save()
+    with pytest.raises(BundleError, match="openvino-int8"):
+        open_segmenter(bundle.folder, runtime="openvino-int8")
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_bfloat16_only_where_the_export_has_judged_it(bundle, passed):
+    pytest.importorskip("openvino")
+    from limner.runtimes import openvino
+
+    export = {"files": ["model.onnx"], "bfloat16": {"passed": passed, "label_disagreement": 0.0}}
+    found = open_predictor(dataclasses.replace(bundle, exports={"openvino": export}), "openvino")
+    assert found.name == ("openvino bfloat16" if passed and openvino.has_fast_bfloat16() else "openvino")

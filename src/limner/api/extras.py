@@ -16,6 +16,7 @@ EXTRAS = {
     "ray": ("ray",),
     "zarr": ("zarr",),
 }
+PACKAGED_WITH = {"export": "train"}
 WHAT = {
     "train": "the training extra",
     "export": "what exports are made with",
@@ -34,7 +35,7 @@ def missing(extra: str) -> list[str]:
 
 def install_line(extra: str) -> str:
     """The command that installs an extra."""
-    return f'pip install "limner[{extra}]"'
+    return f'pip install "limner[{PACKAGED_WITH.get(extra, extra)}]"'
 
 
 def require(extra: str) -> None:

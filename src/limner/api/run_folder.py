@@ -36,6 +36,11 @@ class RunFolder:
         return self.path / "split.csv"
 
     @property
+    def origin(self) -> Path:
+        """Where the data lie on this machine."""
+        return self.path / "origin.json"
+
+    @property
     def model(self) -> Path:
         """The bundle."""
         return self.path / "model"
@@ -82,16 +87,30 @@ class RunFolder:
     def start(self, recipe: Recipe, split: Split, root: Path, *, goes_on: bool, overwrite: bool) -> None:
         """Make the folder and write what the run is started with, or tidy up after a run that was killed.
 
-        The split is written first, so that a recipe never stands without one.
+        The split is written first, so that a recipe never stands without one. ``origin.json`` says where the data lie, for
+        later verbs that need them; it stays out of the bundle, which people share.
         """
         if goes_on:
             for left in self.path.rglob(".*.tmp"):
                 left.unlink(missing_ok=True)
+            self._write_origin(root, split)
             return
         if not (self.path / MARKER).exists() or overwrite:
             prepare_output(self.path, overwrite=overwrite)
         write_split(self.split, split, root)
+        self._write_origin(root, split)
         write_text(self.recipe, recipe.to_toml())
+
+    def _write_origin(self, root: Path, split: Split) -> None:
+        write_json(self.origin, {"data": str(root.resolve()), "split_checksum": split.checksum})
+
+    def find_origin(self) -> Path | None:
+        """The folder or file that the data were read from; None where the run does not say, or it is gone."""
+        try:
+            root = Path(json.loads(self.origin.read_text(encoding="utf-8"))["data"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return root if root.exists() else None
 
     def write_recipe(self, recipe: Recipe, progress: Progress) -> None:
         """Write down the steps that a budget became, so that the run can be repeated."""

@@ -1,0 +1,127 @@
+"""The gate of an export: the network's own answers, and what another runtime's answers come to beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from limner.api.export_tiles import JUDGED_PICTURES, JUDGED_TILES, Batch, Pictures, cut_tiles, spread
+from limner.core.bundle import Bundle
+from limner.core.protocols import Listener, Predictor
+from limner.evaluation.evaluate import Scorer
+from limner.inference.segmenter import NetworkSegmenter
+from limner.runtimes.parity import (
+    LARGEST_DICE_LOSS,
+    Parity,
+    compare_logits,
+    failures_bfloat16,
+    failures_float32,
+    synthetic_tiles,
+)
+
+SYNTHETIC = "synthetic"
+LARGER_SHAPES = ((1, 250, 320),) * 4  # (N, H, W) of further synthetic tiles where there are no pictures
+
+Pairs = tuple[tuple[Batch, Batch], ...]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What the network says, once, and to what others are held.
+
+    Parameters
+    ----------
+    bundle : of the network.
+    vectors : synthetic tiles of odd sizes, and a batch, with the network's logits.
+    tiles : tiles of pictures with the network's logits; further synthetic ones where there are no pictures.
+    tiles_from : ``validation``, ``training`` or ``synthetic``.
+    pictures : for Dice.
+    dice : of the network on the judged pictures; None where nobody asks, NaN where they show no object.
+    listener : hears of progress.
+    """
+
+    bundle: Bundle
+    vectors: Pairs
+    tiles: Pairs
+    tiles_from: str
+    pictures: Pictures | None
+    dice: float | None
+    listener: Listener
+
+    @classmethod
+    def of(
+        cls, bundle: Bundle, network: Predictor, pictures: Pictures | None, *, dice: bool, listener: Listener
+    ) -> Judge:
+        """The judge of what shall stand for `network`, which computes in float32.
+
+        Parameters
+        ----------
+        pictures : of the model's data; None = synthetic tiles only.
+        dice : whether Dice will be asked for.
+        """
+        channels, normalization = int(bundle.arguments["channels"]), bundle.contract.normalization
+        vectors = [(tile, network(tile)) for tile in synthetic_tiles(channels, normalization=normalization)]
+        if pictures is None:
+            further = synthetic_tiles(channels, normalization=normalization, shapes=LARGER_SHAPES, seed=1)
+        else:
+            further = cut_tiles(
+                pictures.dataset, pictures.judged, bundle, count=JUDGED_TILES, stage="judge", listener=listener
+            )
+        tiles = [(tile, network(tile)) for tile in further]
+        source = SYNTHETIC if pictures is None else pictures.judged_from
+        judge = cls(bundle, tuple(vectors), tuple(tiles), source, pictures, None, listener)
+        return dataclasses.replace(judge, dice=judge.measure_dice(network)) if dice else judge
+
+    def float32(self, candidate: Predictor) -> tuple[Parity, list[str]]:
+        """How far `candidate` is, and what is wrong with it as an export in float32."""
+        small, real = self._compare(candidate)
+        failures = [*failures_float32(small), *failures_float32(real)]
+        return _with_largest(small, real), failures
+
+    def bfloat16(self, candidate: Predictor) -> tuple[Parity, list[str]]:
+        """How far `candidate` is, and what is wrong with it as a way of computing in bfloat16."""
+        small, real = self._compare(candidate)
+        return real, [*small.failures(), *failures_bfloat16(real)]
+
+    def int8(self, candidate: Predictor) -> tuple[Parity, float | None, list[str]]:
+        """How far `candidate` is, its loss of Dice (None where that is undefined), and what is wrong with it in INT8."""
+        small, real = self._compare(candidate)
+        failures = [*small.failures(), *real.failures()]
+        if failures:
+            return real, None, failures
+        assert self.dice is not None
+        loss = self.dice - self.measure_dice(candidate)
+        if math.isnan(loss):
+            return real, None, [f"the {self.tiles_from} pictures show no object, so that Dice says nothing"]
+        if loss > LARGEST_DICE_LOSS:
+            failures.append(f"Dice falls by {loss:.4f} from {self.dice:.4f} (at most {LARGEST_DICE_LOSS})")
+        return real, loss, failures
+
+    def measure_dice(self, predictor: Predictor) -> float:
+        """Mean Dice of the classes on the judged pictures at native size, as ``evaluate`` measures it."""
+        assert self.pictures is not None
+        space, dataset = self.bundle.label_space, self.pictures.dataset
+        segmenter = NetworkSegmenter(predictor, self.bundle.contract, space, int(self.bundle.arguments["channels"]))
+        scorer, chosen = Scorer(space), spread(self.pictures.judged, JUDGED_PICTURES)
+        for done, item in enumerate(chosen, 1):
+            sample = dataset.load(item)
+            if sample.labels is not None:
+                scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
+            self.listener.progress("score", done, len(chosen))
+        return scorer.macro_dice()
+
+    def _compare(self, candidate: Predictor) -> tuple[Parity, Parity]:
+        threshold = self.bundle.contract.threshold
+        return (
+            compare_logits(self.vectors, candidate, threshold=threshold),
+            compare_logits(self.tiles, candidate, threshold=threshold),
+        )
+
+
+def _with_largest(small: Parity, real: Parity) -> Parity:
+    """The figures of the pictures' tiles, with the larger of both differences of a logit."""
+    both = (small.max_abs_logit_difference, real.max_abs_logit_difference)
+    known = [value for value in both if value is not None]
+    largest = max(known) if len(known) == len(both) else None
+    return dataclasses.replace(real, max_abs_logit_difference=largest, trouble=small.trouble or real.trouble)
