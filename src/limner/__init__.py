@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from limner.api.convert import convert
     from limner.api.demo import demo
     from limner.api.evaluate import evaluate
+    from limner.api.export import export
     from limner.api.import_keras import import_keras
     from limner.api.info import info
     from limner.api.models import models
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from limner.core.recipe import Recipe
     from limner.core.report import Report
     from limner.core.sample import Sample
+    from limner.server.serve import serve
 
 __version__ = "0.1.0.dev0"
 
@@ -39,13 +41,16 @@ _VERBS = (
     "convert",
     "demo",
     "evaluate",
+    "export",
     "import_keras",
     "info",
     "models",
     "plan",
     "predict",
+    "serve",
     "train",
 )
+_ABOVE = {"serve": "limner.server.serve"}  # verbs of the layer above limner.api
 _NOUNS = {
     "Annotation": "annotation",
     "Bundle": "bundle",
@@ -70,18 +75,20 @@ __all__ = [
     "convert",
     "demo",
     "evaluate",
+    "export",
     "import_keras",
     "info",
     "models",
     "plan",
     "predict",
+    "serve",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _VERBS:
-        return getattr(importlib.import_module(f"limner.api.{name}"), name)
+        return getattr(importlib.import_module(_ABOVE.get(name, f"limner.api.{name}")), name)
     if name in _NOUNS:
         return getattr(importlib.import_module(f"limner.core.{_NOUNS[name]}"), name)
     raise AttributeError(f"module 'limner' has no attribute '{name}'")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import limner
-from limner.api.calibrate import calibrate
+from limner.api.calibrate import with_temperature
 from limner.api.open import open_segmenter
+from limner.api.validated import predict_validation
 from limner.core.bundle import read_bundle
 from limner.core.protocols import Silent
 from limner.data.dataset import open_dataset
@@ -22,6 +23,10 @@ def trained(tmp_path_factory):
     settings = tiny.SETTINGS | {"split.val_share": 0.3, "schedule.epochs": 4}
     run = limner.train(folder / "data", settings=settings, out=folder / "run")
     return read_bundle(run.run), open_dataset(folder / "data")
+
+
+def fitted_to(bundle, dataset, items):
+    return with_temperature(bundle, predict_validation(bundle, dataset, items, seed=0, listener=Silent()))
 
 
 def negative_log_likelihood(bundle, dataset, temperature):
@@ -48,7 +53,7 @@ def test_the_temperature_of_a_run_is_kept(trained):
 
 def test_it_is_the_best_one_and_labels_stay(trained):
     bundle, dataset = trained
-    fitted = calibrate(bundle, dataset, dataset.items, seed=0, listener=Silent()).contract.temperature
+    fitted = fitted_to(bundle, dataset, dataset.items).contract.temperature
     best, answers = negative_log_likelihood(bundle, dataset, fitted)
     for other in (fitted * 0.8, fitted * 1.25, 1.0):
         loss, others = negative_log_likelihood(bundle, dataset, other)
@@ -69,4 +74,4 @@ def test_scores_that_are_handed_out_are_calibrated(trained):
 
 def test_too_few_pictures_leave_it_alone(trained):
     bundle, dataset = trained
-    assert calibrate(bundle, dataset, dataset.items[:2], seed=0, listener=Silent()) is bundle
+    assert fitted_to(bundle, dataset, dataset.items[:2]) is bundle

@@ -1,7 +1,9 @@
 """Cross-validation as a whole, small: every picture is scored by the model that did not see it, and a killed call goes on."""
 
 import csv
+import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
@@ -10,9 +12,19 @@ from PIL import Image
 
 import limner
 from limner.api import one_run, run_report
+from limner.api.confidence import expected_dice, fit_confidence
+from limner.api.ensemble import open_ensemble
 from limner.api.folds import check_place, fold_recipe
+from limner.api.judged_confidence import dice_of_picture
+from limner.api.open import open_segmenter
+from limner.core.bundle import read_bundle
 from limner.core.errors import DataError, RecipeError, UsageError
+from limner.core.postprocess import Rules
 from limner.core.recipe import Recipe
+from limner.data.dataset import open_dataset
+from limner.data.folds import read_fold_numbers
+from limner.inference.postprocess import RuledSegmenter, apply_rules
+from limner.metrics.calibration import apply_temperature
 from limner.training import clock
 from limner.training.place import Place
 from tests.api import tiny
@@ -257,3 +269,61 @@ def test_calls_that_cannot_be_obeyed(home, tmp_path):
         check_place(Place(devices=4, starter="torchrun"))
     assert "split.fold=1" in caught.value.fix
     check_place(Place(devices=4))
+
+
+def test_an_ensemble_decides_by_the_mean_of_the_folds(home):
+    run, dataset = home / "run", open_dataset(home / "data")
+    for keep in (False, True):
+        segmenter, bundle = open_ensemble(run, keep_scores=keep)
+        sample = dataset.load(dataset.items[3])
+        found = segmenter.segment(sample)
+        raw = []
+        for fold in (1, 2, 3):
+            one = open_segmenter(run / f"fold{fold}", keep_scores=True)[0]
+            contract = dataclasses.replace(one.contract, temperature=1.0)
+            raw.append(dataclasses.replace(one, contract=contract).segment(sample).scores)
+        mean = np.mean(raw, axis=0)
+        assert np.array_equal(found.labels, mean[0] > 0.4) and bundle.contract.threshold == pytest.approx(0.4)
+        temperatures = [read_bundle(run / f"fold{fold}").contract.temperature for fold in (1, 2, 3)]
+        assert bundle.contract.temperature == pytest.approx(math.prod(temperatures) ** (1 / 3))
+        if keep:
+            np.testing.assert_allclose(found.scores, apply_temperature(mean, bundle.contract.temperature), atol=1e-5)
+        else:
+            assert found.scores is None
+
+
+def test_rules_that_most_folds_have_are_obeyed_by_the_ensemble(home):
+    run, sample = home / "run", open_dataset(home / "data")
+    sample = sample.load(sample.items[3])
+    plain = open_ensemble(run)[0].segment(sample)
+    rules = Rules((0, 30), (0, 9), (False, True))
+    bundles = [read_bundle(run / f"fold{fold}") for fold in (1, 2)]
+    for bundle in bundles:
+        dataclasses.replace(bundle, answers={**bundle.answers, "postprocess": {"rules": rules.as_dict()}}).save()
+    try:
+        segmenter, told = open_ensemble(run)
+    finally:
+        for bundle in bundles:
+            bundle.save()
+    assert isinstance(segmenter, RuledSegmenter) and told.answers["postprocess"]["rules"] == rules.as_dict()
+    assert np.array_equal(segmenter.segment(sample).labels, apply_rules(plain.labels, rules, plain.label_space))
+
+
+def test_the_confidence_of_the_run_is_that_of_pictures_held_out(home):
+    run, dataset = home / "run", open_dataset(home / "data")
+    stored = read_bundle(run).answers["confidence"]
+    fold_of = {name: fold for name, fold in read_fold_numbers(run / "folds.csv").items() if fold}
+    opened = {fold: open_segmenter(run / f"fold{fold}", keep_scores=True)[0] for fold in (1, 2, 3)}
+    pairs, groups = [], []
+    for fold in (1, 2, 3):
+        for item in dataset.items:
+            if fold_of.get(item.name) == fold:
+                sample = dataset.load(item)
+                found = opened[fold].segment(sample)
+                space = found.label_space
+                pairs.append(
+                    (expected_dice(found.scores, found.labels, space), dice_of_picture(found.labels, sample, space))
+                )
+                groups.append(item.name.split("_")[0])
+    wanted = fit_confidence(*zip(*pairs, strict=True), groups=groups, source="out-of-fold")
+    assert stored == wanted and stored["pictures"] == sum(not math.isnan(a + b) for a, b in pairs)

@@ -105,12 +105,12 @@ def test_gray_deep_and_transparent_pictures_into_a_colour_network(model, tmp_pat
 
 
 def test_tiles_cover_and_agree_nearly(model, tmp_path):
-    save(tmp_path / "in/a.png", picture(1, (90, 130)))
+    save(tmp_path / "in/a.png", picture(1, (250, 300)))
     for name, words in (("whole", []), ("tiled", ["--tile", "48"])):
         done = limner("predict", model, tmp_path / "in", "--out", tmp_path / name, "--scores", *words)
         assert done.code == 0, done.err
     whole, tiled = (np.load(tmp_path / name / "scores/a.npy").astype(float) for name in ("whole", "tiled"))
-    assert whole.shape == tiled.shape == (1, 90, 130) and np.isfinite(tiled).all()
+    assert whole.shape == tiled.shape == (1, 250, 300) and np.isfinite(tiled).all()
     assert np.abs(whole - tiled).max() > 0 and np.abs(whole - tiled).mean() < 0.1
     assert limner("predict", model, tmp_path / "in", "--out", tmp_path / "no", "--tile", "8").code == 2
 
@@ -180,3 +180,34 @@ def test_a_model_that_is_not_there_and_an_output_that_is(model, tmp_path):
     (tmp_path / "mine/thesis.txt").write_text("work")
     refused(limner("predict", model, tmp_path / "in", "--out", tmp_path / "mine", "--overwrite"))
     assert (tmp_path / "mine/thesis.txt").exists()
+
+
+def test_a_call_is_continued_and_says_so(model, tmp_path):
+    save(tmp_path / "in/a.png", picture(1))
+    first = limner("predict", model, tmp_path / "in", "--out", tmp_path / "out", "--resume", "--json")
+    assert first.code == 0 and first.document["failed"] == 0  # there was nothing to continue
+    save(tmp_path / "in/b.png", picture(2))
+    second = limner("predict", model, tmp_path / "in", "--out", tmp_path / "out", "--resume", "--json")
+    assert second.code == 0 and "1 of 2 pictures are finished already" in second.err
+    assert second.document["images"][0] == first.document["images"][0] and written(tmp_path / "out") == {
+        "a.png",
+        "b.png",
+    }
+    text = refused(limner("predict", model, tmp_path / "in", "--out", tmp_path / "out", "--resume", "--overlay"))
+    assert "overlay differ" in text and "--overwrite" in text
+    both = limner("predict", model, tmp_path / "in", "--out", tmp_path / "out", "--resume", "--overwrite")
+    assert both.code == 2 and "--resume" in both.err
+
+
+def test_uncertainty_mirrored_copies_and_the_runtime(model, tmp_path):
+    save(tmp_path / "in/a.png", picture(1))
+    words = ("predict", model, tmp_path / "in", "--out", tmp_path / "out", "--runtime", "torch", "--json")
+    done = limner(*words, "--uncertainty", "--tta")
+    assert done.code == 0 and done.document["runtime"] == "torch", done.err
+    with Image.open(tmp_path / "out/uncertainty/a.png") as file:
+        assert file.size == (56, 40) and file.mode == "L"
+    assert limner(*words[:-3], "--runtime", "abacus", "--overwrite").code == 2
+    assert limner(*words, "--ensemble", "--overwrite").code == 2  # one model has no folds
+    for option in ("--tta", "--ensemble", "--uncertainty"):
+        text = limner("predict", "otsu", tmp_path / "in", "--out", tmp_path / "otsu", option)
+        assert text.code == 2 and "otsu" in text.err and not (tmp_path / "otsu").exists()

@@ -11,8 +11,9 @@ from limner.core.bundle import InputContract
 from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.core.sample import Sample
-from limner.inference import segmenter as module
-from limner.inference.segmenter import NetworkSegmenter, activate
+from limner.inference import capacity
+from limner.inference.blend import activate
+from limner.inference.segmenter import NetworkSegmenter
 
 CONTRACT = InputContract(
     channels=3, scale=1.0, normalization="fixed", intensity_range=(0.0, 255.0), tile=0, overlap=0.25, flips="", threshold=0.5
@@ -53,7 +54,7 @@ def picture(size_hw, seed=0):
     return np.repeat((40 + 170 * mask).astype(np.uint8)[..., None], 3, axis=2), mask
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 400), (64, 48), (37, 53)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (64, 48), (215, 331)])
 @pytest.mark.parametrize("changes", [{}, {"tile": 32}, {"flips": "xy"}, {"tile": 40, "flips": "xy", "overlap": 0.5}])
 def test_labels_are_exact_and_of_native_size(size, changes):
     image, mask = picture(size)
@@ -74,25 +75,27 @@ def test_working_scale_is_undone(scale, size):
         assert (found.labels == mask).mean() > 0.75
 
 
-def test_tiles_are_in_input_pixels_and_no_larger():
-    image, _mask = picture((100, 70))
+def test_tiles_are_in_input_pixels_and_see_what_surrounds_them():
+    image, _mask = picture((300, 270))
     seen = Bright()
-    segment(image, seen, tile=64)
-    assert {size[2:] for size in seen.sizes} == {(64, 64)} and len(seen.sizes) == 4  # 0 and 36; 0 and 6
+    segment(image, seen, tile=100)
+    # in steps of 96, as far as 128 further: (300 - 128) / 96 and (270 - 128) / 96 are less than 2
+    assert {size[2:] for size in seen.sizes} == {(224, 224), (224, 174), (204, 224), (204, 174)}
     seen = Bright()
-    segment(image, seen, tile=128, scale=0.5)  # the picture is 50 x 35 and the tile 64
-    assert [size[2:] for size in seen.sizes] == [(50, 35)]
+    segment(image, seen, tile=600, scale=0.5)  # the picture is 150 x 135 and the tile 300
+    assert [size[2:] for size in seen.sizes] == [(150, 135)]
     seen = Bright()
-    segment(image, seen, tile=80, scale=0.5)
-    assert {size[2:] for size in seen.sizes} == {(40, 35)}
+    segment(image, seen, tile=100, scale=0.8)  # 240 x 216, tiles of 80
+    assert {size[2:] for size in seen.sizes} == {(192, 192), (192, 152), (176, 192), (176, 152)}
 
 
 def test_large_pictures_are_tiled_unasked(monkeypatch):
-    monkeypatch.setattr(module, "WHOLE_PIXELS", 3000)
-    monkeypatch.setattr(module, "DEFAULT_TILE", 48)
-    image, mask = picture((60, 70))
+    monkeypatch.setattr(capacity, "WHOLE_PIXELS", 3000)
+    monkeypatch.setattr(capacity, "DEFAULT_TILE", 48)
+    image, mask = picture((60, 270))
     seen = Bright()
-    assert np.array_equal(segment(image, seen).labels, mask) and {size[2:] for size in seen.sizes} == {(48, 48)}
+    assert np.array_equal(segment(image, seen).labels, mask) and max(size[3] for size in seen.sizes) == 160
+    assert len(seen.sizes) == 5
 
 
 @settings(max_examples=25)

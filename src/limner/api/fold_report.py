@@ -8,7 +8,7 @@ import io
 import math
 import shutil
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from limner.core.report import Report
 from limner.data.dataset import Dataset
 from limner.data.folds import Folds
 from limner.data.splits import Split, write_split
+from limner.evaluation.answers_text import confidence_sentences
 from limner.evaluation.evaluate import Scorer
 from limner.evaluation.fold_scores import dice_of_folds, median_fold, spread
 from limner.evaluation.inspection import Inspector
@@ -70,13 +71,14 @@ def judge_folds(
     )  # fmt: skip
     rows = _fold_rows(runs, dealt, report)
     kept = median_fold({row["fold"]: row["dice"] for row in rows})
-    bundle = _keep_model(folder, runs[kept - 1], len(runs))
+    bundle = _keep_model(folder, runs[kept - 1], len(runs), asked.answers())
     page = ReportPage(
         title=f"Cross-validation: {dataset.root.name}", command=command, report=report, label_space=dataset.label_space,
         recipe=recipe, num_train=round(statistics.fmean(len(run.split.part("train")) for run in runs)),
         facts=_facts(dataset, dealt, runs[kept - 1]), findings=[finding.as_dict() for finding in dataset.findings],
         cases=make_cases(asked, dataset, asked.items, report),
-        notes=[*_notes(runs, rows, kept, recipe, dealt), *_weak_note(report), *dealt.notes], versions=versions(),
+        notes=[*_notes(runs, rows, kept, recipe, dealt), *_weak_note(report), *confidence_sentences(bundle),
+               *dealt.notes], versions=versions(),
         inspection=inspector.result(), folds=rows, licences=bundle.licences,
         suspects=() if _is_weak(report) else draw_suspects(asked, dataset),
     )  # fmt: skip
@@ -152,13 +154,15 @@ def _add_fold_column(path: Path, dealt: Folds) -> None:
     write_text(path, text.getvalue())
 
 
-def _keep_model(folder: RunFolder, run: FoldRun, count: int) -> Bundle:
-    """The bundle of one fold as that of the whole run."""
+def _keep_model(folder: RunFolder, run: FoldRun, count: int, answers: Mapping[str, Any]) -> Bundle:
+    """The bundle of one fold as that of the whole run, with what the pictures of all folds taught."""
     bundle = read_bundle(run.folder.model)
     folder.model.mkdir(parents=True, exist_ok=True)
     write_atomic(folder.model / bundle.weights.name, lambda path: shutil.copyfile(bundle.weights, path))
     training = {**bundle.training, "cross_validation": {"folds": count, "fold": run.fold}}
-    kept = dataclasses.replace(bundle, folder=folder.model, training=training)
+    kept = dataclasses.replace(
+        bundle, folder=folder.model, training=training, exports={}, answers={**bundle.answers, **answers}
+    )
     kept.save()
     return kept
 
@@ -183,8 +187,9 @@ def _notes(
     else:
         told = f": {best:.3f} with the chosen weights, {last:.3f} with the last ones" if last == last else ""
         notes.append(
-            "The pictures that a fold holds out also chose its best weights and how sure its scores are, so the out-of-fold scores "
-            f"are a little too good (mean validation Dice of the folds{told}). With split.inner_val_share other pictures choose."
+            "The pictures that a fold holds out also chose its best weights, how sure its scores are and its rules, where there "
+            f"are any, so the out-of-fold scores are a little too good (mean validation Dice of the folds{told}). With "
+            "split.inner_val_share other pictures choose."
         )
     notes.append(
         f"model/ is that of fold {kept}, which has the median score: the highest one is as a rule that of the easiest pictures, "

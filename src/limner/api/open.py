@@ -11,7 +11,9 @@ from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
 from limner.core.errors import BundleError, RecipeError, UsageError
+from limner.core.postprocess import read_rules
 from limner.core.protocols import Segmenter
+from limner.inference.postprocess import RuledSegmenter, with_rules
 from limner.inference.segmenter import NetworkSegmenter
 
 
@@ -44,12 +46,14 @@ def open_segmenter(
         contract = dataclasses.replace(contract, flips=_mirrored(bundle))
     predictor = open_predictor(bundle, runtime)
     channels = int(bundle.arguments["channels"])
-    return NetworkSegmenter(predictor, contract, bundle.label_space, channels, keep_scores), bundle
+    network = NetworkSegmenter(predictor, contract, bundle.label_space, channels, keep_scores)
+    return with_rules(network, read_rules(bundle.answers)), bundle
 
 
 def runtime_of(segmenter: Segmenter) -> str | None:
     """What computes: the name of a network's runtime, None for anything else."""
-    return getattr(getattr(segmenter, "predictor", None), "name", None)
+    inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
+    return getattr(getattr(inner, "predictor", None), "name", None)
 
 
 def _mirrored(bundle: Bundle) -> str:

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from limner.api.confidence import expected_dice, fit_confidence
+from limner.api.judged_confidence import dice_of_picture
 from limner.api.open import open_segmenter
-from limner.api.predict import MANIFEST, plan_outputs
+from limner.api.predict import plan_outputs
+from limner.api.predict_kept import MANIFEST
 from limner.api.run_folder import RunFolder
+from limner.core.answers import CONFIDENCE
 from limner.core.files import write_json
 from limner.core.prediction import Prediction
 from limner.core.protocols import Segmenter
@@ -39,6 +43,7 @@ class OutOfFold:
         self.items = tuple(items)
         self.suspects: dict[str, SuspectPicture] = {}
         self.rows: dict[str, dict[str, Any]] = {}
+        self._dice: dict[str, tuple[float, float]] = {}  # expected, and what it came to
         self._targets = {item.name: job.target for item, job in zip(items, jobs, strict=True)}
         self._open: tuple[int, Segmenter] | None = None  # one model at a time
 
@@ -60,6 +65,9 @@ class OutOfFold:
             "classes": found.pixels(), "seconds": round(found.seconds, 4), "fold": fold,
         }  # fmt: skip
         if sample.labels is not None and found.scores is not None:
+            space = found.label_space
+            expected = expected_dice(found.scores, found.labels, space)
+            self._dice[sample.name] = expected, dice_of_picture(found.labels, sample, space)
             self.suspects[sample.name] = suspect_picture(
                 sample.name,
                 sample.labels,
@@ -68,6 +76,13 @@ class OutOfFold:
                 label_space=found.label_space,
                 valid=sample.valid,
             )
+
+    def answers(self) -> dict[str, Any]:
+        """What `Bundle.answers` gains: the confidence, as it fits the pictures that were held out; empty where they are too few."""
+        groups = {item.name: item.group for item in self.items}
+        expected, true = ([pair[place] for pair in self._dice.values()] for place in (0, 1))
+        fitted = fit_confidence(expected, true, groups=[groups[name] for name in self._dice], source="out-of-fold")
+        return {} if fitted is None else {CONFIDENCE: fitted}
 
     def write(self, evaluation: Path, model: Path) -> None:
         """The list of the label maps, and the suspects."""

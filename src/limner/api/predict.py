@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from limner.api.open import runtime_of
+from limner.api.predict_kept import MANIFEST, Kept
+from limner.api.predict_one import Job, Options, Worker
+from limner.core.errors import DataError, UsageError
+from limner.core.files import check_output, write_json
+from limner.core.protocols import Listener, Silent
+from limner.data.images import SUFFIXES
+from limner.data.windows_zarr import is_zarr
 
-from limner.api.open import classical_method, open_segmenter, refuse_network_options
-from limner.core.errors import DataError, LimnerError
-from limner.core.files import prepare_output, write_atomic, write_json
-from limner.core.labels import LabelSpace
-from limner.core.prediction import Prediction
-from limner.core.protocols import Listener, Segmenter, Silent
-from limner.core.sample import Sample
-from limner.data.images import SUFFIXES, read_image, write_image, write_labels
-from limner.evaluation.pictures import overlay as draw_overlay
-
-MANIFEST = "predictions.json"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture and where its label map goes, relative to the output folder, without suffix."""
-
-    source: Path
-    target: str
+ENGINES = ("local", "ray")
 
 
 def predict(
@@ -40,6 +30,12 @@ def predict(
     overlay: bool = False,
     scores: bool = False,
     tile: int | None = None,
+    tta: bool = False,
+    ensemble: bool = False,
+    uncertainty: bool = False,
+    runtime: str = "auto",
+    engine: str = "local",
+    resume: bool = False,
     overwrite: bool = False,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
@@ -48,67 +44,114 @@ def predict(
     Parameters
     ----------
     model : run folder, bundle folder or the name of a classical method.
-    inputs : files, folders (searched at any depth) and glob patterns.
-    out : new folder; holds ``<relative stem>.png``, ``overlays/``, ``scores/`` and the manifest.
-    overlay : also draw the classes over each picture.
+    inputs : files, folders (searched at any depth), glob patterns, OME-Zarr folders.
+    out : new folder; holds ``<relative stem>.png`` (``.tif`` above 100 megapixels), ``overlays/``, ``scores/``,
+        ``uncertainty/`` and the manifest.
+    overlay : also draw the classes over each picture, reduced to 4096 pixels a side for those that are read by windows.
     scores : also write scores, ``(K, H, W)`` float16 NPY, in [0, 1].
     tile : side of a tile in input pixels; None = the model's own choice.
+    tta : average over all mirrored copies that the network saw in training; slower, a little better.
+    ensemble : the mean of all folds of a run that was trained with folds.
+    uncertainty : also write the entropy of the scores of each pixel, gray, 0 = sure.
+    runtime : see `limner.api.choose_runtime.RUNTIMES`.
+    engine : ``local``, or ``ray`` for many processes and machines (`limner.batch`).
+    resume : continue an interrupted call of the same options in `out`; begin where there is none.
     overwrite : replace a folder that Limner made.
 
     Returns
     -------
-    The manifest: ``{"model", "images": [{"input", "output", "size_hw", "classes", "seconds"} or {"input", "error"}], "failed"}``.
+    The manifest: ``{"model", "runtime", "classes", "images", "failed", "call"}``; a row of images is ``{"input", "output",
+    "size_hw", "classes", "seconds"}``, with ``"warnings"`` and ``"confidence"`` where there are any, or ``{"input", "error"}``.
 
     Raises
     ------
     DataError : no picture was found.
-    BundleError, OutputError, MachineError : see `limner.core.errors`.
+    BundleError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
     listener = listener or Silent()
+    if engine not in ENGINES or (resume and overwrite):
+        raise UsageError(
+            "--resume together with --overwrite" if engine in ENGINES else f"unknown engine '{engine}'",
+            expected="one of them" if engine in ENGINES else f"one of {', '.join(ENGINES)}",
+            fix="--resume keeps what is there, --overwrite deletes it" if engine in ENGINES else "",
+        )
     jobs = plan_outputs(find_inputs(inputs))
-    segmenter, space = _open(model, tile=tile, scores=scores)
-    folder = prepare_output(Path(out), overwrite=overwrite)
-    rows: list[dict[str, Any]] = []
-    for done, job in enumerate(jobs, 1):
-        try:
-            prediction = _write(folder, job, segmenter, overlay=overlay)
-        except LimnerError as error:
-            rows.append({"input": str(job.source), "error": error.as_dict()})
-            listener.message(f"{job.source}: {error.found}")
-        else:
-            rows.append(_row(job, prediction))
-        listener.progress("predict", done, len(jobs))
+    options = Options(overlay, scores, tile, tta, ensemble, uncertainty, runtime)
+    kept = Kept(Path(out).absolute())
+    worker = Worker(_absolute(model), kept.out, options, base=Path.cwd(), kept=kept, resume=resume)
+    opened = worker.opened
+    if not resume:
+        check_output(Path(out), overwrite=overwrite)
+    call = {"model_sha256": model_checksum(model), **asdict(options)}
+    done = kept.prepare(call, resume=resume, overwrite=overwrite)
+    rows = _run(jobs, worker, done, engine, listener)
     manifest = {
         "model": str(model),
-        "classes": list(space.names),
+        "runtime": runtime_of(opened.network or opened.segmenter),
+        "classes": list(opened.label_space.names),
         "images": rows,
         "failed": sum("error" in row for row in rows),
+        "call": call,
     }
-    write_json(folder / MANIFEST, manifest)
+    write_json(kept.out / MANIFEST, manifest)
+    kept.finish()
     return manifest
 
 
-def _row(job: Job, prediction: Prediction) -> dict[str, Any]:
-    """The line of the manifest for a picture that was segmented."""
-    return {
-        "input": str(job.source),
-        "output": f"{job.target}.png",
-        "size_hw": list(prediction.labels.shape),
-        "classes": prediction.pixels(),
-        "seconds": round(prediction.seconds, 4),
-    }
+def _run(
+    jobs: Sequence[Job], worker: Worker, done: dict[str, dict[str, Any]], engine: str, listener: Listener
+) -> list[dict[str, Any]]:
+    """The rows of all jobs in their order; those of finished pictures are taken as they are."""
+    known = {job: row for job in jobs for row in [done.get(f"{job.target}.png", done.get(f"{job.target}.tif"))] if row}
+    known = {job: row for job, row in known.items() if row["input"] == str(job.source)}
+    if known:
+        listener.message(f"{len(known)} of {len(jobs)} pictures are finished already")
+    left = [job for job in jobs if job not in known]
+    if engine == "ray":
+        found = _with_ray(left, worker, listener)
+    else:
+        found = []
+        for number, job in enumerate(left):
+            before = len(known) + number
+
+            def hear(share: float, before: int = before, name: str = job.source.name) -> None:
+                if share < 1:
+                    listener.progress("predict", before + share, len(jobs), f"{share:.0%} of {name}")
+
+            found.append(worker(job, hear))
+            listener.progress("predict", before + 1, len(jobs))
+    for job, row in zip(left, found, strict=True):
+        if "error" in row:
+            listener.message(f"{job.source}: {row['error']['found']}")
+        for warning in row.get("warnings", []):
+            listener.message(f"{job.source}: {warning}")
+        known[job] = row
+    return [known[job] for job in jobs]
 
 
-def _open(model: Path | str, *, tile: int | None, scores: bool) -> tuple[Segmenter, LabelSpace]:
-    """A network or a classical method, and its classes."""
-    method = classical_method(model)
-    if method is None:
-        segmenter, bundle = open_segmenter(Path(model), tile=tile, keep_scores=scores)
-        if bundle.method is not None:
-            refuse_network_options(bundle.method, tile=tile, scores=scores)
-        return segmenter, bundle.label_space
-    refuse_network_options(method.name, tile=tile, scores=scores)
-    return method, method.label_space
+def _with_ray(jobs: Sequence[Job], worker: Worker, listener: Listener) -> list[dict[str, Any]]:
+    from limner.api.extras import require
+
+    require("ray")
+    from limner.batch import ray_predict
+
+    rows = ray_predict.run(jobs, worker, listener=listener)
+    return [{"input": str(job.source), **row} for job, row in zip(jobs, rows, strict=True)]
+
+
+def model_checksum(model: Path | str) -> str:
+    """SHA-256 of the descriptions of a model and of the models of its folds, which carry the hashes of their weights.
+
+    For a classical method its name.
+    """
+    path = Path(model)
+    files = [path / "bundle.json", path / "model" / "bundle.json", *sorted(path.glob("fold*/model/bundle.json"))]
+    texts = [file.read_bytes() for file in files if file.is_file()]
+    return hashlib.sha256(b"".join(texts)).hexdigest() if texts else str(model)
+
+
+def _absolute(model: Path | str) -> Path | str:
+    return Path(model).absolute() if Path(model).exists() else model
 
 
 def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
@@ -124,12 +167,8 @@ def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
         matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(entry), recursive=True))]  # noqa: PTH207 - an absolute pattern
         before = len(found)
         for match in matches:
-            if match.is_dir():
-                inside = sorted(
-                    p
-                    for p in match.rglob("*")
-                    if p.suffix.lower() in SUFFIXES and p.is_file() and not p.name.startswith(".")
-                )
+            if match.is_dir() and not is_zarr(match):
+                inside = sorted(p for p in match.rglob("*") if _is_picture(p, match))
                 found.update({p: match for p in inside if p not in found})
             elif match not in found:
                 found[match] = match.parent
@@ -147,6 +186,14 @@ def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
             fix="check the folder",
         )
     return list(found.items())
+
+
+def _is_picture(path: Path, base: Path) -> bool:
+    """Whether a path below `base` is an input; what lies inside an OME-Zarr folder belongs to it."""
+    if any(is_zarr(parent) for parent in path.parents if parent != base and base in parent.parents):
+        return False
+    known = path.suffix.lower() in SUFFIXES and path.is_file()
+    return (known or is_zarr(path)) and not path.name.startswith(".")
 
 
 def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
@@ -171,25 +218,3 @@ def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
             fix="predict them in two calls, or give their common parent folder",
         )
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
-
-
-def _write(folder: Path, job: Job, segmenter: Segmenter, *, overlay: bool) -> Prediction:
-    try:
-        image = read_image(job.source)
-    except FileNotFoundError:
-        raise DataError(f"{job.source} is gone", expected="a picture") from None
-    prediction = segmenter.segment(Sample(job.source.name, image))
-    write_labels(folder / f"{job.target}.png", prediction.labels, prediction.label_space)
-    if overlay:
-        write_image(
-            folder / "overlays" / f"{job.target}.png", draw_overlay(image, prediction.labels, prediction.label_space)
-        )
-    if prediction.scores is not None:
-        values = prediction.scores.astype(np.float16)
-
-        def save(temporary: Path) -> None:
-            with temporary.open("wb") as file:
-                np.save(file, values)
-
-        write_atomic(folder / "scores" / f"{job.target}.npy", save)
-    return prediction

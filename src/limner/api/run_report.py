@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from limner.api.baselines import baseline_seconds, baselines
-from limner.api.calibrate import calibrate
+from limner.api.choose_answers import fit_answers
+from limner.api.judged_confidence import JudgedConfidence
 from limner.api.model_card import find_licence, write_model_card
 from limner.api.open import open_segmenter
 from limner.api.run_folder import RunFolder
@@ -20,6 +21,7 @@ from limner.core.recipe import Recipe
 from limner.core.report import Report
 from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
+from limner.evaluation.answers_text import rules_sentences
 from limner.evaluation.evaluate import Scorer, write_report_files
 from limner.evaluation.figures import write_figures
 from limner.evaluation.gallery import Case, DrawnCase, draw_case
@@ -150,8 +152,8 @@ def judge_and_report(
     command : what to type to repeat the run.
     """
     bundle, recipe = read_bundle(folder.model), Recipe.read(folder.recipe)
-    bundle = calibrate(bundle, dataset, split.part("val"), seed=recipe.seed, listener=listener)
-    segmenter, _ = open_segmenter(folder.model, keep_scores=bundle.method is None)
+    bundle = fit_answers(bundle, dataset, split, recipe, listener)
+    segmenter = JudgedConfidence(open_segmenter(folder.model, keep_scores=bundle.method is None)[0], bundle)
     write_model_card(bundle)  # a kill while scoring leaves one that says that there are no scores
     judged = "test" if split.part("test") else "val"
     items = split.part(judged)
@@ -173,6 +175,7 @@ def judge_and_report(
         scorer=scorer,
         inspector=inspector,
     )
+    notes += [*rules_sentences(bundle), *segmenter.sentences(report)]
     page = ReportPage(
         title=f"Report: {dataset.root.name}",
         command=command,

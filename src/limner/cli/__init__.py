@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from limner.cli import check, compare, convert, demo, evaluate, import_keras, info, models, plan, predict, train
+from limner.cli import (
+    check,
+    compare,
+    convert,
+    demo,
+    evaluate,
+    export,
+    import_keras,
+    info,
+    models,
+    plan,
+    predict,
+    serve,
+    train,
+)
 
 app = typer.Typer(
     name="limner",
@@ -17,7 +31,21 @@ app = typer.Typer(
     help="From a folder of pictures and masks to a segmentation model you can trust.",
 )
 
-for command in (demo, check, convert, plan, train, evaluate, compare, predict, models, import_keras, info):
+for command in (
+    demo,
+    check,
+    convert,
+    plan,
+    train,
+    evaluate,
+    compare,
+    predict,
+    export,
+    serve,
+    models,
+    import_keras,
+    info,
+):
     name = command.__name__.rpartition(".")[2]
     app.command(name.replace("_", "-"))(getattr(command, name))
 

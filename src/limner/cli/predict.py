@@ -20,6 +20,12 @@ def predict(
     overlay: bool = typer.Option(False, "--overlay", help="Also draw the classes over each picture."),
     scores: bool = typer.Option(False, "--scores", help="Also write the scores, float16 NPY."),
     tile: int | None = typer.Option(None, min=32, help="Side of a tile in input pixels."),
+    tta: bool = typer.Option(False, "--tta", help="Average over mirrored copies: slower, a little better."),
+    ensemble: bool = typer.Option(False, "--ensemble", help="The mean of all folds of a run with folds."),
+    uncertainty: bool = typer.Option(False, "--uncertainty", help="Also write how unsure each pixel is, gray PNG."),
+    runtime: str = typer.Option("auto", help="What computes: auto (the fastest here), torch, onnx or openvino."),
+    engine: str = typer.Option("local", help="local, or ray for many processes and machines."),
+    resume: bool = typer.Option(False, "--resume", help="Continue an interrupted call in --out."),
     overwrite: bool = show.OVERWRITE,
     as_json: bool = show.JSON,
     debug: bool = show.DEBUG,
@@ -30,8 +36,9 @@ def predict(
         from limner.api.predict import predict as call
 
         return call(
-            model, inputs, out=out, overlay=overlay, scores=scores, tile=tile, overwrite=overwrite, listener=listener
-        )
+            model, inputs, out=out, overlay=overlay, scores=scores, tile=tile, tta=tta, ensemble=ensemble,
+            uncertainty=uncertainty, runtime=runtime, engine=engine, resume=resume, overwrite=overwrite, listener=listener,
+        )  # fmt: skip
 
     def document(manifest: dict[str, Any]) -> dict[str, Any]:
         if manifest["failed"]:

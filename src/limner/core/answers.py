@@ -2,7 +2,7 @@
 
 ``postprocess`` holds rules for labels, with the scores before and after (`limner.core.postprocess.read_rules`); ``confidence``
 leads from the expected Dice of a picture to the Dice to expect (`limner.api.confidence`); ``inputs`` says what training pictures
-look like (`limner.api.input_kind`). Each may be absent.
+look like (`limner.api.learn_inputs`, `limner.api.input_kind`). Each may be absent.
 """
 
 from __future__ import annotations

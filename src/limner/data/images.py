@@ -1,10 +1,12 @@
 """Read and write pictures: whole, upright, at their own bit depth, or not at all.
 
 Pillow decodes PNG, JPEG, BMP and WebP; OpenCV takes 16-bit colour PNG, which Pillow cuts to 8 bit; tifffile takes TIFF.
+Pictures that need not be decoded whole are read by `limner.data.windows`.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +21,19 @@ import PIL.Image
 import tifffile
 
 from limner.core.errors import DataError, LimnerError
-from limner.core.files import write_atomic
+from limner.core.files import write_atomic, write_bytes
 from limner.core.labels import Labels, LabelSpace
 from limner.core.sample import Image
 from limner.data.png_chunks import may_state_orientation
+from limner.data.room import check_room
 from limner.data.stacks import read_frame, stack_suffix
 
 SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm"})
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 ORIENTATION_TAG = 0x0112
 
-# Pillow warns from 89 megapixels on, which slides exceed; this is the limit that OpenCV has as well.
-PIL.Image.MAX_IMAGE_PIXELS = 2**30
+# Pillow warns from 89 megapixels on, which slides exceed. What a header claims is compared with the memory that is free instead.
+PIL.Image.MAX_IMAGE_PIXELS = None
 
 _PIL_LAYOUTS = {  # Pillow mode: channels and dtype as `read_image` returns them
     "1": (1, "uint8"), "L": (1, "uint8"), "LA": (1, "uint8"), "La": (1, "uint8"), "I;16": (1, "uint16"),
@@ -86,14 +89,16 @@ def read_image(path: Path) -> Image:
     Raises
     ------
     DataError : truncated, unreadable, of another kind, a stack of pages, or with values that are not finite.
+    MachineError : the header claims more than the memory that is free can hold.
     """
     if stack_suffix(path.name):
         return read_frame(path)
     check_suffix(path)
     with naming(path):
         if path.suffix.lower() in TIFF_SUFFIXES:
-            return _finite(read_tiff(path).as_image(), path)
+            return refuse_not_finite(read_tiff(path).as_image(), path)
         with PIL.Image.open(path) as file:
+            check_room(path, (file.height, file.width), 1 if file.mode in ("1", "L") else 4)
             orientation = exif_orientation(file) if may_state_orientation(path) else 1
             deep = is_deep_color_png(path)
             if deep:
@@ -101,7 +106,7 @@ def read_image(path: Path) -> Image:
                 pixels = _read_deep_png(path)
             else:
                 pixels = _pil_pixels(file)
-    return _finite(upright(pixels, orientation), path)
+    return refuse_not_finite(upright(pixels, orientation), path)
 
 
 def read_header(path: Path) -> Header:
@@ -194,12 +199,19 @@ def write_labels(path: Path, labels: Labels, label_space: LabelSpace) -> None:
     ------
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
+    write_bytes(path, encode_labels(labels, label_space))
+
+
+def encode_labels(labels: Labels, label_space: LabelSpace) -> bytes:
+    """The bytes of the file that `write_labels` writes: the same wherever a label map goes."""
     if len(label_space) <= 256 and labels.max(initial=0) <= 255:
         picture = PIL.Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint8))
         picture.putpalette(label_space.palette())
     else:
         picture = PIL.Image.fromarray(np.ascontiguousarray(labels, dtype=np.uint16))
-    write_atomic(path, lambda temporary: picture.save(temporary, format="PNG"))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def write_tiff(path: Path, image: Image) -> None:
@@ -252,23 +264,34 @@ def read_tiff(path: Path) -> TiffPixels:
     DataError : the file holds a stack of pages.
     """
     with tifffile.TiffFile(path) as file:
-        series, axes = _flat_series(file, path)
-        pixels = series.asarray()
+        series, axes = flat_series(file, path)
         page = series.keyframe
+        height, width = max(1, page.imagelength), max(1, page.imagewidth)
+        check_room(path, (height, width), series.size * np.dtype(series.dtype).itemsize / (height * width))
+        pixels = series.asarray()
         if "S" in axes or "C" in axes:
             pixels = np.moveaxis(pixels.squeeze(), axes.index("S" if "S" in axes else "C"), -1)
         else:
             pixels = pixels.reshape(series.shape[series.axes.index("Y")], series.shape[series.axes.index("X")], 1)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
             pixels = ~pixels if pixels.dtype.kind in "bu" else pixels
-        colormap = None
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            colormap = (np.asarray(page.colormap) >> 8).astype(np.uint8).T
-        has_alpha = any(int(kind) in (1, 2) for kind in page.extrasamples or ()) and pixels.shape[2] in (2, 4)
-        return TiffPixels(upright(pixels, _tiff_orientation(page)), colormap, has_alpha)
+        alpha = has_alpha(page, pixels.shape[2])
+        return TiffPixels(upright(pixels, _tiff_orientation(page)), palette_of(page), alpha)
 
 
-def _flat_series(file: tifffile.TiffFile, path: Path) -> tuple[tifffile.TiffPageSeries, str]:
+def palette_of(page: tifffile.TiffPage) -> npt.NDArray[np.uint8] | None:
+    """The colours ``(N, 3)`` of a palette page; None for other pages."""
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
+        return None
+    return (np.asarray(page.colormap) >> 8).astype(np.uint8).T
+
+
+def has_alpha(page: tifffile.TiffPage, samples: int) -> bool:
+    """Whether the last of so many stored channels is transparency."""
+    return any(int(kind) in (1, 2) for kind in page.extrasamples or ()) and samples in (2, 4)
+
+
+def flat_series(file: tifffile.TiffFile, path: Path) -> tuple[tifffile.TiffPageSeries, str]:
     """The one picture of a TIFF and its axes of more than one element; smaller copies of it do not count."""
     full = [series for series in file.series if not series.keyframe.is_reduced]
     series = (full or file.series)[0]
@@ -284,11 +307,11 @@ def _flat_series(file: tifffile.TiffFile, path: Path) -> tuple[tifffile.TiffPage
 
 def _tiff_header(path: Path) -> Header:
     with tifffile.TiffFile(path) as file:
-        series, axes = _flat_series(file, path)
+        series, axes = flat_series(file, path)
         page = series.keyframe
         sizes = dict(zip(series.axes, series.shape, strict=True))
         channels = sizes["S" if "S" in axes else "C"] if len(axes) == 3 else 1
-        if any(int(kind) in (1, 2) for kind in page.extrasamples or ()) and channels in (2, 4):
+        if has_alpha(page, channels):
             channels -= 1
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             channels = 3
@@ -340,7 +363,13 @@ def _usual_depth(pixels: npt.NDArray[Any]) -> Image:
     return pixels.astype(np.float32)
 
 
-def _finite(image: Image, path: Path) -> Image:
+def refuse_not_finite(image: Image, path: Path) -> Image:
+    """`image` as it is.
+
+    Raises
+    ------
+    DataError : it holds NaN or infinity, or no pixel at all.
+    """
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         count = int((~np.isfinite(image)).sum())
         raise DataError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from limner.core.bundle import Bundle
 from limner.core.report import Score
+from limner.evaluation.answers_text import confidence_sentences, export_sentences, rules_sentences
 from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.names import visible
 from limner.evaluation.page import ReportPage, group_rows, shown_classes
@@ -114,6 +115,9 @@ def _use(bundle: Bundle) -> Iterable[str]:
     )
     if bundle.threshold is not None and bundle.method is None:
         yield f"A pixel is {markdown(bundle.label_space.names[1])} where its score is above {bundle.threshold:g}."
+    lines = [*rules_sentences(bundle), *confidence_sentences(bundle), *export_sentences(bundle)]
+    if lines:
+        yield "\n".join(f"- {markdown(line)}" for line in lines)
     ids = ", ".join(
         f"{index} {markdown(name)}" for index, name in list(enumerate(bundle.label_space.names))[:MOST_CLASSES]
     )

@@ -1,26 +1,46 @@
-"""From a picture to labels at its own size: prepare, tile, blend, restore, decode."""
+"""From a picture to labels at its own size: prepare, tile, blend, restore, decode; the same for small and huge pictures."""
 
 from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from limner.core.bundle import InputContract
-from limner.core.labels import LabelSpace
+from limner.core.labels import Labels, LabelSpace
+from limner.core.memory import ran_out
 from limner.core.prediction import Prediction
 from limner.core.protocols import Predictor
 from limner.core.sample import Image, Sample
-from limner.data.preprocess import prepare, to_network
-from limner.inference.tiles import blend_weight, tiles
+from limner.data.preprocess import Working, prepare, to_network
+from limner.inference.blend import Grid, Scores, activate, blended_rows, enlarged_rows, first_needed
+from limner.inference.capacity import WHOLE_PIXELS, Pieces, plan_pieces
+from limner.inference.source import ArraySource, Source
+from limner.inference.tiles import make_axis
+from limner.inference.working import PreparedRows, WindowedRows, WorkingRows
 from limner.metrics.calibration import apply_temperature
 
-WHOLE_PIXELS = 1_500_000  # working pixels up to which a picture is predicted in one piece
-DEFAULT_TILE = 1024  # working pixels
+PREPARED_PIXELS = 2**25  # native pixels up to which a picture in memory is prepared as a whole
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Finished rows of labels.
+
+    Parameters
+    ----------
+    start : the first.
+    labels : ``(n, W)`` class ids.
+    pieces : how they were cut; may change when memory runs out.
+    """
+
+    start: int
+    labels: Labels
+    pieces: Pieces
 
 
 @dataclass(frozen=True)
@@ -48,14 +68,97 @@ class NetworkSegmenter:
         DataError : the picture has channels that the network was not trained on.
         """
         start = time.perf_counter()
-        scores = self.working_scores(sample.image, where=sample.name)
-        labels, full = self._restore(scores, sample.size_hw)
-        return Prediction(sample.name, labels, self.label_space, full, time.perf_counter() - start)
+        pieces = self.pieces(sample.size_hw)
+        working = self._working(ArraySource(sample.image), where=sample.name)
+        try:
+            labels, scores = self._restore(self._native(working, sample.size_hw, pieces), sample.size_hw)
+        except MemoryError:
+            again = pieces.halved(working.size_hw)
+            labels, scores = self._restore(self._native(working, sample.size_hw, again), sample.size_hw)
+        return Prediction(sample.name, labels, self.label_space, scores, time.perf_counter() - start)
+
+    def segment_many(self, samples: Sequence[Sample]) -> list[Prediction]:
+        """Labels of each sample, in order; pictures of one working size that fit in one piece are computed as one batch.
+
+        Raises
+        ------
+        DataError : a picture has channels that the network was not trained on.
+        """
+        begin = time.perf_counter()
+        answers: dict[int, Prediction] = {}
+        groups: dict[tuple[int, int], list[tuple[int, Working]]] = {}
+        for place, sample in enumerate(samples):
+            if self.pieces(sample.size_hw).tile:
+                answers[place] = self.segment(sample)
+                continue
+            prepared = self._prepare(sample.image, where=sample.name)
+            groups.setdefault((prepared.shape[0], prepared.shape[1]), []).append((place, prepared))
+        for (height, width), members in groups.items():
+            most = max(1, WHOLE_PIXELS // (height * width))
+            for part in _batched(members, most):
+                found = self._scores([pixels for _, pixels in part])
+                for (place, _), scores in zip(part, found, strict=True):
+                    sample = samples[place]
+                    rows = enlarged_rows(iter([(0, scores)]), (height, width), sample.size_hw)
+                    labels, kept = self._restore(rows, sample.size_hw)
+                    answers[place] = Prediction(sample.name, labels, self.label_space, kept)
+        each = (time.perf_counter() - begin) / max(1, len(samples))
+        return [
+            Prediction(found.name, found.labels, found.label_space, found.scores, found.seconds or each)
+            for _, found in sorted(answers.items())
+        ]
 
     def working_scores(self, image: Image, *, where: str = "") -> npt.NDArray[np.float32]:
         """Scores ``(K, h, w)`` at working scale."""
+        working = self._working(ArraySource(image), where=where)
+        pieces = self.pieces((image.shape[0], image.shape[1]))
+        parts = [scores for _, scores in self._blended(working, pieces)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def pieces(self, size_hw: tuple[int, int]) -> Pieces:
+        """How a picture of a native size is cut, from the memory that is free now."""
+        return plan_pieces(size_hw, self.contract, maps=self.label_space.num_maps)
+
+    def label_rows(
+        self, source: Source, *, start: int = 0, pieces: Pieces | None = None, where: str = ""
+    ) -> Iterator[Rows]:
+        """Labels of a picture of any size, from row `start` to the end, in order and as they are finished.
+
+        Memory that runs out halves the tiles, once, from the row on that was next.
+
+        Parameters
+        ----------
+        source : the picture.
+        start : rows above it are left out; the others come out as they would without it.
+        pieces : how to cut it; None = `pieces` of its size.
+        where : names the picture in errors.
+
+        Raises
+        ------
+        DataError : the picture has channels that the network was not trained on.
+        """
+        used = pieces or self.pieces(source.size_hw)
+        halved = False
+        while start < source.size_hw[0]:
+            working = self._working(source, where=where)
+            try:
+                for first, scores in self._native(working, source.size_hw, used, start=start):
+                    start = first + scores.shape[1]
+                    yield Rows(first, self._decode(scores), used)
+            except MemoryError:
+                if halved:
+                    raise
+                halved, used = True, used.halved(working.size_hw)
+
+    def _working(self, source: Source, *, where: str) -> WorkingRows:
+        """The picture at working scale: prepared as a whole where it is in memory and not too large."""
+        if isinstance(source, ArraySource) and source.size_hw[0] * source.size_hw[1] <= PREPARED_PIXELS:
+            return PreparedRows(self._prepare(source.image, where=where))
+        return WindowedRows(source, self.contract, self.network_channels, where)
+
+    def _prepare(self, image: Image, *, where: str) -> Working:
         contract = self.contract
-        working = prepare(
+        return prepare(
             image,
             channels=self.network_channels,
             scale=contract.scale,
@@ -64,52 +167,74 @@ class NetworkSegmenter:
             resize_hw=contract.resize_hw,
             where=where,
         )
-        height, width = working.shape[:2]
-        tile = max(32, round(contract.tile * contract.scale)) if contract.tile else 0
-        if any(contract.resize_hw):
-            tile = 0  # one size for all: it is predicted as it was trained
-        elif not tile and height * width > WHOLE_PIXELS:
-            tile = DEFAULT_TILE
-        if not tile or (height <= tile and width <= tile):
-            return self._scores(to_network(working, normalization=contract.normalization))
-        total = np.zeros((self.label_space.num_maps, height, width), np.float32)
-        weights = np.zeros((height, width), np.float32)
-        for window in tiles((height, width), tile, overlap=contract.overlap):
-            part = self._scores(to_network(working[window], normalization=contract.normalization))
-            weight = blend_weight((part.shape[1], part.shape[2]))
-            total[:, window[0], window[1]] += part * weight
-            weights[window] += weight
-        return np.asarray(total / weights, np.float32)
 
-    def _scores(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Scores ``(K, h, w)`` of one network input ``(C, h, w)``, averaged over the mirrored copies that the contract asks for."""
-        axes = [{"x": 2, "y": 1}[letter] for letter in self.contract.flips]
-        total = np.zeros((self.label_space.num_maps, *x.shape[1:]), np.float32)
+    def _blended(self, working: WorkingRows, pieces: Pieces, *, start: int = 0) -> Iterator[tuple[int, Scores]]:
+        """Scores at working scale, row by row from `start` on."""
+        height, width = working.size_hw
+        tile = pieces.tile or max(height, width)
+        rows, columns = (
+            make_axis(side, tile, overlap=self.contract.overlap, mirrored=letter in self.contract.flips)
+            for side, letter in ((height, "y"), (width, "x"))
+        )
+        grid = Grid(rows, columns, pieces.batch)
+        return blended_rows(working, grid, self._scores, maps=self.label_space.num_maps, start=start)
+
+    def _native(
+        self, working: WorkingRows, size_hw: tuple[int, int], pieces: Pieces, *, start: int = 0
+    ) -> Iterator[tuple[int, Scores]]:
+        """Scores at native size, row by row from `start` on."""
+        first = first_needed(start, working.size_hw[0], size_hw[0])
+        parts = self._blended(working, pieces, start=first)
+        return enlarged_rows(parts, working.size_hw, size_hw, start=start)
+
+    def _scores(self, tiles: Sequence[Working]) -> list[Scores]:
+        """Scores ``(K, h, w)`` of pictures ``(h, w, C)``, averaged over the mirrored copies that the contract asks for.
+
+        Those of one size are computed as one batch.
+        """
+        if len({tile.shape for tile in tiles}) > 1:
+            return [self._scores([tile])[0] for tile in tiles]
+        x = np.stack([to_network(tile, normalization=self.contract.normalization) for tile in tiles])
+        axes = [{"x": 3, "y": 2}[letter] for letter in self.contract.flips]
         subsets = [flipped for n in range(len(axes) + 1) for flipped in itertools.combinations(axes, n)]
+        total = np.zeros((len(x), self.label_space.num_maps, *x.shape[2:]), np.float32)
         for flipped in subsets:
-            mirrored = np.ascontiguousarray(np.flip(x, flipped)[None])
-            total += np.flip(activate(self.predictor(mirrored))[0], flipped)
-        return np.asarray(total / len(subsets), np.float32)
+            mirrored = np.ascontiguousarray(np.flip(x, flipped))
+            total += np.flip(activate(self._logits(mirrored)), flipped)
+        total /= np.float32(len(subsets))
+        return list(total)
+
+    def _logits(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        try:
+            return self.predictor(batch)
+        except RuntimeError as error:
+            if ran_out(error):
+                raise MemoryError(str(error)) from error
+            raise
+
+    def _decode(self, scores: Scores) -> Labels:
+        return self.label_space.decode(scores, threshold=self.contract.threshold)
 
     def _restore(
-        self, scores: npt.NDArray[np.float32], size_hw: tuple[int, int]
-    ) -> tuple[npt.NDArray[np.uint8] | npt.NDArray[np.uint16], npt.NDArray[np.float32] | None]:
+        self, rows: Iterator[tuple[int, Scores]], size_hw: tuple[int, int]
+    ) -> tuple[Labels, npt.NDArray[np.float32] | None]:
         """Labels and, when kept, scores at native size.
 
         Scores are enlarged bilinearly before the decision; those handed out are calibrated after it.
         """
-        enlarged = np.stack([cv2.resize(channel, size_hw[::-1], interpolation=cv2.INTER_LINEAR) for channel in scores])
-        enlarged = enlarged.reshape(len(scores), *size_hw)
-        labels = self.label_space.decode(enlarged, threshold=self.contract.threshold)
-        if not self.keep_scores:
-            return labels, None
+        labels = np.empty(size_hw, np.uint8 if len(self.label_space) <= 256 else np.uint16)
+        full = np.empty((self.label_space.num_maps, *size_hw), np.float32) if self.keep_scores else None
+        for start, scores in rows:
+            labels[start : start + scores.shape[1]] = self._decode(scores)
+            if full is not None:
+                full[:, start : start + scores.shape[1]] = scores
         temperature = self.contract.temperature
-        return labels, enlarged if temperature == 1 else apply_temperature(enlarged, temperature)
+        if full is None or temperature == 1:
+            return labels, full
+        return labels, apply_temperature(full, temperature)
 
 
-def activate(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Logits ``(N, K, H, W)`` to scores: sigmoid for one map, softmax over K for several."""
-    if logits.shape[1] == 1:
-        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), np.float32)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
+def _batched(members: list[tuple[int, Working]], most: int) -> Iterator[list[tuple[int, Working]]]:
+    """Parts of at most so many members."""
+    for begin in range(0, len(members), most):
+        yield members[begin : begin + most]

@@ -302,5 +302,6 @@ FIXED = {
     "model.architecture": "U-Net joins fine and coarse maps; the safest choice for few pictures",
     "loss.dice": "Dice counts objects as the score does, cross-entropy gives every pixel a gradient",
     "loss.dice_pooling": "scores are means over pictures; a picture with one small object counts as much as any other",
+    "inference.postprocess": "labels stay as the network decides them; chosen = rules that better the validation pictures",
     "optimizer.name": "AdamW with a smaller rate for the pre-trained encoder",
 }

@@ -1,0 +1,156 @@
+"""A picture larger than memory: labels by bands into a file of rows, from which the label map is written at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from limner.api.input_kind import strange
+from limner.core.answers import INPUTS
+from limner.core.bundle import Bundle
+from limner.core.errors import DataError
+from limner.core.labels import LabelSpace
+from limner.core.postprocess import Rules
+from limner.core.protocols import Segmenter
+from limner.core.sample import Image
+from limner.data.images import write_image, write_labels
+from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
+from limner.data.windows import Windows, open_windows
+from limner.evaluation.pictures import overlay as draw_overlay
+from limner.inference.ensemble import EnsembleSegmenter
+from limner.inference.postprocess import RuledSegmenter
+from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.unfinished import Unfinished
+
+OVERLAY_SIDE = 4096  # pixels; overlays of larger pictures are reduced
+LOOK_PIXELS = 2**20  # that are looked at to tell whether a picture is unusual
+
+
+@dataclass(frozen=True)
+class Huge:
+    """One picture and where its answer goes.
+
+    Parameters
+    ----------
+    path : the file.
+    folder, target : output folder and name in it, without suffix.
+    work : folder for what is unfinished.
+    overlay : also draw the classes over the picture.
+    """
+
+    path: Path
+    folder: Path
+    target: str
+    work: Path
+    overlay: bool = False
+
+
+def check_answers(name: str, pixels: int, segmenter: Segmenter, *, whole_scores: bool) -> None:
+    """Refuse what needs memory for all scores of a picture of more than `LARGE_PIXELS`.
+
+    Raises
+    ------
+    DataError : scores, uncertainty or an ensemble.
+    """
+    inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
+    many = isinstance(inner, EnsembleSegmenter)
+    if pixels <= LARGE_PIXELS or not (whole_scores or many):
+        return
+    raise DataError(
+        f"{name} has {pixels / 1e6:,.0f} megapixels, too many for "
+        + ("an ensemble" if many else "scores or uncertainty of each pixel"),
+        expected=f"at most {LARGE_PIXELS / 1e6:.0f} megapixels",
+        where=name,
+        fix="leave the option out for this picture, or cut it into parts",
+    )
+
+
+def segment_huge(
+    huge: Huge,
+    network: NetworkSegmenter,
+    rules: Rules | None,
+    bundle: Bundle,
+    *,
+    resume: bool,
+    progress: Callable[[float], object],
+) -> dict[str, Any]:
+    """Write the label map; the row of the manifest without its input.
+
+    Parameters
+    ----------
+    network : what segments.
+    rules : that are not applied, because they ask for whole objects; a warning says so.
+    resume : go on where an interrupted call ended.
+    progress : hears what share of the picture is done.
+
+    Raises
+    ------
+    DataError, MachineError : the file cannot be read, or its answer not written.
+    """
+    source = open_windows(huge.path)
+    space, size_hw = network.label_space, source.size_hw
+    dtype = np.dtype(np.uint8 if len(space) <= 256 else np.uint16)
+    stat = huge.path.stat()
+    key = {"size_hw": list(size_hw), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "classes": list(space.names)}
+    rows = Unfinished(huge.work, size_hw, dtype, key)
+    start = rows.open(resume=resume, classes=len(space))
+    progress(start / size_hw[0])
+    for part in network.label_rows(source, start=start, pieces=rows.pieces, where=huge.path.name):
+        rows.append(part.labels, part.pieces)
+        rows.note()
+        progress(rows.rows / size_hw[0])
+    row = {
+        "output": _write_labels(huge, rows, space),
+        "size_hw": list(size_hw),
+        "classes": dict(zip(space.names, rows.counts, strict=True)),
+    }
+    if huge.overlay:
+        write_image(huge.folder / "overlays" / f"{huge.target}.png", _reduced_overlay(source, rows, space))
+    warnings = _warnings(source, rows, rules, bundle)
+    rows.remove()
+    return {**row, "warnings": warnings} if warnings else row
+
+
+def _write_labels(huge: Huge, rows: Unfinished, space: LabelSpace) -> str:
+    height, width = rows.size_hw
+    if height * width > LARGE_PIXELS:
+        output = f"{huge.target}.tif"
+        write_label_tiff(huge.folder / output, rows.read, rows.size_hw, space, dtype=rows.dtype)
+    else:
+        output = f"{huge.target}.png"
+        write_labels(huge.folder / output, rows.read(0, height), space)
+    return output
+
+
+def _reduced_overlay(source: Windows, rows: Unfinished, space: LabelSpace) -> Image:
+    """Picture and labels at most `OVERLAY_SIDE` long: means of blocks of pixels, and the label at the upper left of each."""
+    height, width = source.size_hw
+    block = max(1, math.ceil(max(height, width) / OVERLAY_SIDE))
+    images, labels = [], []
+    step = block * max(1, 2**24 // (block * width * source.channels))
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        strip = source.read(slice(top, bottom), slice(0, width))
+        size = (math.ceil(width / block), math.ceil((bottom - top) / block))
+        images.append(cv2.resize(strip, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1))
+        labels.append(rows.read(top, bottom)[::block, ::block])
+    return draw_overlay(np.concatenate(images), np.concatenate(labels), space)
+
+
+def _warnings(source: Windows, rows: Unfinished, rules: Rules | None, bundle: Bundle) -> list[str]:
+    """What is unusual about the picture, and what was done otherwise than for small ones."""
+    found: list[str] = []
+    if INPUTS in bundle.answers:  # else there is nothing to compare with, and reading a file again takes time
+        height, width = source.size_hw
+        every = max(1, math.isqrt(height * width // LOOK_PIXELS))
+        lines = [source.read(slice(row, row + 1), slice(0, width))[:, ::every] for row in range(0, height, every)]
+        found += strange(np.concatenate(lines), bundle, size_hw=(height, width))
+    if rules is not None and rules.change_labels:
+        found.append("rules for small objects and holes were not applied: they need the whole picture in memory")
+    return found + (list(rows.pieces.notes) if rows.pieces else [])

@@ -1,0 +1,269 @@
+"""One picture of `limner predict`: read, segment, write, and the line of the manifest that says so.
+
+A `Worker` can be pickled: it opens its model at the first picture, once per process, wherever it runs. What it writes is whole or
+not there and has a name of its own, so that a picture may be done twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from limner.api.confidence import confidence
+from limner.api.input_kind import strange
+from limner.api.open import classical_method, open_segmenter, refuse_network_options
+from limner.api.predict_huge import Huge, check_answers, segment_huge
+from limner.api.predict_kept import Kept
+from limner.core.answers import CONFIDENCE
+from limner.core.bundle import Bundle
+from limner.core.errors import LimnerError, MachineError, UsageError
+from limner.core.files import write_atomic
+from limner.core.labels import LabelSpace
+from limner.core.postprocess import Rules
+from limner.core.prediction import Prediction
+from limner.core.protocols import Segmenter
+from limner.core.sample import Image, Sample
+from limner.data.images import read_image, write_image, write_labels
+from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
+from limner.data.stacks import stack_suffix
+from limner.data.windows import WholePicture, header_of, open_windows
+from limner.data.windows_zarr import is_zarr
+from limner.evaluation.pictures import overlay as draw_overlay
+from limner.inference.postprocess import RuledSegmenter
+from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.uncertainty import entropy
+
+WINDOWED_PIXELS = 2**24  # above it a picture is read by windows where its file allows
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture and where its label map goes, relative to the output folder, without suffix."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of each picture; see `limner.api.predict.predict`."""
+
+    overlay: bool = False
+    scores: bool = False
+    tile: int | None = None
+    tta: bool = False
+    ensemble: bool = False
+    uncertainty: bool = False
+    runtime: str = "auto"
+
+    @property
+    def whole_scores(self) -> bool:
+        """Whether the scores of the whole picture are wanted, which take memory in proportion to it."""
+        return self.scores or self.uncertainty
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is ready.
+
+    Parameters
+    ----------
+    segmenter : what answers.
+    network, rules : the network inside it that can answer by bands, and the rules that then cannot be applied; None = none.
+    bundle : None for a classical method by its name.
+    """
+
+    segmenter: Segmenter
+    label_space: LabelSpace
+    network: NetworkSegmenter | None = None
+    rules: Rules | None = None
+    bundle: Bundle | None = None
+
+
+class Worker:
+    """Turns one job after the other into a row of the manifest.
+
+    Parameters
+    ----------
+    model : run folder, bundle folder or the name of a classical method.
+    folder : output folder, which is there already.
+    options : what is asked.
+    base : folder that relative paths of inputs start from.
+    kept : where rows and unfinished pictures are kept for a call that continues this one.
+    resume : an unfinished picture is continued.
+    """
+
+    def __init__(
+        self, model: Path | str, folder: Path, options: Options, *, base: Path, kept: Kept, resume: bool = False
+    ) -> None:
+        self.model, self.folder, self.options = model, folder, options
+        self.base, self.kept, self.resume = base, kept, resume
+        self._opened: Opened | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the opened model, which each process opens for itself."""
+        return {**self.__dict__, "_opened": None}
+
+    @property
+    def opened(self) -> Opened:
+        """The model, opened at the first call.
+
+        Raises
+        ------
+        BundleError, MachineError, UsageError : it cannot be opened, or lacks what is asked.
+        """
+        if self._opened is None:
+            self._opened = open_model(self.model, self.options)
+        return self._opened
+
+    def __call__(self, job: Job, progress: Callable[[float], object] = lambda _: None) -> dict[str, Any]:
+        """The row of one picture, which is kept on the disk as well; an error that a person can remedy becomes a row.
+
+        Parameters
+        ----------
+        job : the picture.
+        progress : hears what share of the picture is done.
+        """
+        try:
+            row = self._row(job, progress)
+        except LimnerError as error:
+            row = {"input": str(job.source), "error": error.as_dict()}
+        except MemoryError:
+            row = {"input": str(job.source), "error": _no_memory(job).as_dict()}
+        self.kept.keep(job.target, self.base / job.source, row)
+        return row
+
+    def _row(self, job: Job, progress: Callable[[float], object]) -> dict[str, Any]:
+        start = time.perf_counter()
+        path, opened = self.base / job.source, self.opened
+        pixels = 0 if stack_suffix(path.name) == ".dcm" else int(np.prod(header_of(path).size_hw, dtype=np.int64))
+        check_answers(job.source.name, pixels, opened.segmenter, whole_scores=self.options.whole_scores)
+        by_bands = pixels > WINDOWED_PIXELS and not self.options.whole_scores
+        if opened.network is None or opened.bundle is None or not by_bands:
+            return {"input": str(job.source), **self._whole(job, path)}
+        huge = Huge(path, self.folder, job.target, self.kept.work(job.target), overlay=self.options.overlay)
+        row = segment_huge(huge, opened.network, opened.rules, opened.bundle, resume=self.resume, progress=progress)
+        return {"input": str(job.source), **row, "seconds": round(time.perf_counter() - start, 4)}
+
+    def _whole(self, job: Job, path: Path) -> dict[str, Any]:
+        """A picture that is in memory as a whole."""
+        image = _pixels(path)
+        opened, options = self.opened, self.options
+        prediction = opened.segmenter.segment(Sample(job.source.name, image))
+        output = self._write(job, image, prediction)
+        row: dict[str, Any] = {
+            "output": output,
+            "size_hw": list(prediction.labels.shape),
+            "classes": prediction.pixels(),
+            "seconds": round(prediction.seconds, 4),
+        }
+        if opened.bundle is not None:
+            warnings = strange(image, opened.bundle)
+            if warnings:
+                row["warnings"] = warnings
+            if prediction.scores is not None and CONFIDENCE in opened.bundle.answers:
+                sure = confidence(prediction.scores, opened.bundle, prediction.labels)
+                row["confidence"] = None if sure is None else round(sure, 4)
+        if prediction.scores is not None and options.scores:
+            _write_scores(self.folder / "scores" / f"{job.target}.npy", prediction.scores)
+        if prediction.scores is not None and options.uncertainty:
+            write_image(self.folder / "uncertainty" / f"{job.target}.png", entropy(prediction.scores))
+        return row
+
+    def _write(self, job: Job, image: Image, prediction: Prediction) -> str:
+        """Write the label map and the overlay; the name of the label map."""
+        labels, space = prediction.labels, prediction.label_space
+        if labels.size > LARGE_PIXELS:
+            output = f"{job.target}.tif"
+            write_label_tiff(
+                self.folder / output,
+                lambda start, stop: labels[start:stop],
+                prediction.labels.shape,
+                space,
+                dtype=labels.dtype,
+            )
+        else:
+            output = f"{job.target}.png"
+            write_labels(self.folder / output, labels, space)
+        if self.options.overlay:
+            write_image(self.folder / "overlays" / f"{job.target}.png", draw_overlay(image, labels, space))
+        return output
+
+
+def open_model(model: Path | str, options: Options) -> Opened:
+    """A network, the networks of all folds, or a classical method.
+
+    Raises
+    ------
+    BundleError, MachineError, UsageError : it cannot be opened, or lacks what is asked.
+    """
+    method = classical_method(model)
+    if method is not None:
+        _refuse_of_classical(method.name, options)
+        return Opened(method, method.label_space)
+    if options.ensemble:
+        from limner.api.ensemble import open_ensemble
+
+        segmenter, bundle = open_ensemble(
+            Path(model), tile=options.tile, keep_scores=options.whole_scores, runtime=options.runtime, tta=options.tta
+        )
+    else:
+        segmenter, bundle = open_segmenter(
+            Path(model), tile=options.tile, keep_scores=options.whole_scores, runtime=options.runtime, tta=options.tta
+        )
+    if bundle.method is not None:
+        _refuse_of_classical(bundle.method, options)
+    return with_confidence(segmenter, bundle)
+
+
+def with_confidence(segmenter: Segmenter, bundle: Bundle) -> Opened:
+    """The parts of an opened model; it hands out scores where the bundle can tell from them how good an answer is."""
+    rules = segmenter.rules if isinstance(segmenter, RuledSegmenter) else None
+    inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
+    network = inner if isinstance(inner, NetworkSegmenter) else None
+    if network is not None and CONFIDENCE in bundle.answers and not network.keep_scores:
+        scored = dataclasses.replace(network, keep_scores=True)
+        segmenter = scored if rules is None else RuledSegmenter(scored, rules)
+    return Opened(segmenter, bundle.label_space, network, rules, bundle)
+
+
+def _refuse_of_classical(method: str, options: Options) -> None:
+    refuse_network_options(method, tile=options.tile, scores=options.whole_scores, tta=options.tta)
+    if options.ensemble:
+        raise UsageError(
+            f"--ensemble with the classical method {method}", expected="the run of a cross-validation",
+            fix="leave the option out",
+        )  # fmt: skip
+
+
+def _pixels(path: Path) -> Image:
+    if not is_zarr(path):
+        return read_image(path)
+    windows = open_windows(path)
+    assert not isinstance(windows, WholePicture)
+    return windows.read(slice(0, windows.size_hw[0]), slice(0, windows.size_hw[1]))
+
+
+def _write_scores(path: Path, scores: Any) -> None:
+    values = scores.astype(np.float16)
+
+    def save(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.save(file, values)
+
+    write_atomic(path, save)
+
+
+def _no_memory(job: Job) -> MachineError:
+    return MachineError(
+        f"memory ran out on {job.source.name}",
+        expected="room for one picture and what is computed from it",
+        where=str(job.source),
+        fix="close other programs or give a smaller --tile; save the picture as tiled TIFF, which is read piece by piece",
+    )

@@ -1,0 +1,60 @@
+"""The metadata of a model as the Open Inference Protocol states them: tensors in, tensors out, and what is done in between.
+
+Fields: https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md, "Model Metadata".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limner.server.loaded import Loaded
+
+IMAGE, INPUT = "image", "input"
+LABELS, LOGITS = "labels", "logits"
+
+
+def metadata(loaded: Loaded) -> dict[str, Any]:
+    """The metadata of a model: tensors by name, its classes, and what happens to a picture before the network sees it."""
+    space = loaded.label_space
+    image = tensor(
+        IMAGE, "BYTES", [-1], content="picture files in base64, all of one size", preprocessing=preprocessing(loaded)
+    )
+    labels = "UINT8" if len(space) <= 256 else "UINT16"
+    inputs = [image]
+    outputs = [
+        tensor(LABELS, labels, [-1, -1, -1], of=IMAGE, content="class ids (N, H, W) at the size of the pictures")
+    ]
+    if network_channels(loaded):
+        untouched = "none: the numbers go to the network as they are, and nothing else happens"
+        inputs.append(tensor(INPUT, "FP32", [-1, network_channels(loaded), -1, -1], preprocessing=untouched))
+        content = "logits, before the softmax or, of a single map, before the sigmoid"
+        outputs.append(tensor(LOGITS, "FP32", [-1, space.num_maps, -1, -1], of=INPUT, content=content))
+    threshold = loaded.bundle.threshold if loaded.bundle is not None else None
+    return {
+        "name": loaded.name,
+        "versions": [loaded.version],
+        "platform": f"limner_{loaded.runtime}",
+        "inputs": inputs,
+        "outputs": outputs,
+        "parameters": {"architecture": loaded.architecture, "classes": list(space.names), "threshold": threshold},
+    }
+
+
+def tensor(name: str, datatype: str, shape: list[int], **parameters: object) -> dict[str, Any]:
+    """The metadata of one tensor; -1 stands for any size."""
+    return {"name": name, "datatype": datatype, "shape": shape, "parameters": parameters}
+
+
+def preprocessing(loaded: Loaded) -> dict[str, Any] | str:
+    """What is done to a picture."""
+    if loaded.bundle is None or not network_channels(loaded):
+        return "none: a classical method looks at the picture itself"
+    contract = loaded.bundle.contract
+    names = ("channels", "scale", "resize_hw", "normalization", "intensity_range", "tile", "overlap", "flips")
+    return {name: getattr(contract, name) for name in names}
+
+
+def network_channels(loaded: Loaded) -> int:
+    """Channels that the network takes; 0 for a classical method."""
+    bundle = loaded.bundle
+    return int(bundle.arguments["channels"]) if bundle is not None and bundle.method is None else 0

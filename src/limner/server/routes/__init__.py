@@ -1,0 +1,1 @@
+"""One group of routes, one file, each with ``router(state) -> APIRouter``."""
