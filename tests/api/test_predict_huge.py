@@ -65,7 +65,7 @@ def fake(monkeypatch, folder, *, rules=None, setattr_=None, **contract):
         return (RuledSegmenter(network, rules) if rules else network), bundle
 
     put(predict_one, "open_segmenter", open_segmenter)
-    put(predict_one, "WINDOWED_PIXELS", 20_000)
+    put(predict_one, "PREPARED_PIXELS", 20_000)
     for module in (predict_one, predict_huge, label_tiff):
         put(module, "LARGE_PIXELS", 30_000)
     put(blend, "CHUNK_BYTES", 4 * SIZE[1] * 9)
@@ -106,7 +106,7 @@ def test_a_huge_picture_has_the_labels_of_a_small_one(monkeypatch, tmp_path):
     )
     found = labels_of(tmp_path / "out/big.tif")
     assert row["classes"] == {"background": int((found == 0).sum()), "cell": int((found == 1).sum())}
-    monkeypatch.setattr(predict_one, "WINDOWED_PIXELS", 10**9)
+    monkeypatch.setattr(predict_one, "PREPARED_PIXELS", 10**9)
     predict(run, [path], out=tmp_path / "whole", overlay=True)
     assert (labels_of(tmp_path / "whole/big.tif") != found).mean() < 1e-3 and 0.2 < found.mean() < 0.8
     shares = [done for done, total, text in (entry for entry in heard if len(entry) == 3)]

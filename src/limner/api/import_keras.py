@@ -148,7 +148,7 @@ def _largest_difference(
     from limner.api.demo import DATA
     from limner.data.images import read_image
     from limner.data.preprocess import prepare, to_network
-    from limner.inference.segmenter import activate
+    from limner.inference.blend import activate
     from limner.runtimes.pytorch import TorchPredictor
 
     file = min((DATA / "images").iterdir())

@@ -6,7 +6,7 @@ import glob
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,10 @@ def predict(
     kept = Kept(Path(out).absolute())
     worker = Worker(_absolute(model), kept.out, options, base=Path.cwd(), kept=kept, resume=resume)
     opened = worker.opened
+    if engine == "ray":
+        chosen = (runtime_of(opened.network or opened.segmenter) or runtime).split()[0]
+        worker.options = replace(options, runtime=chosen)  # the machines must not choose each for itself
+        worker.resume = True  # a huge picture whose process died goes on where it was
     if not resume:
         check_output(Path(out), overwrite=overwrite)
     call = {"model_sha256": model_checksum(model), **asdict(options)}

@@ -36,10 +36,8 @@ from limner.data.windows import WholePicture, header_of, open_windows
 from limner.data.windows_zarr import is_zarr
 from limner.evaluation.pictures import overlay as draw_overlay
 from limner.inference.postprocess import RuledSegmenter
-from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.segmenter import PREPARED_PIXELS, NetworkSegmenter
 from limner.inference.uncertainty import entropy
-
-WINDOWED_PIXELS = 2**24  # above it a picture is read by windows where its file allows
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ class Worker:
         path, opened = self.base / job.source, self.opened
         pixels = 0 if stack_suffix(path.name) == ".dcm" else int(np.prod(header_of(path).size_hw, dtype=np.int64))
         check_answers(job.source.name, pixels, opened.segmenter, whole_scores=self.options.whole_scores)
-        by_bands = pixels > WINDOWED_PIXELS and not self.options.whole_scores
+        by_bands = pixels > PREPARED_PIXELS and not self.options.whole_scores
         if opened.network is None or opened.bundle is None or not by_bands:
             return {"input": str(job.source), **self._whole(job, path)}
         huge = Huge(path, self.folder, job.target, self.kept.work(job.target), overlay=self.options.overlay)

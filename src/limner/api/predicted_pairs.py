@@ -19,7 +19,7 @@ from limner.data.layouts import IMAGE_FOLDERS, MASK_FOLDERS
 from limner.data.matching import walk_pictures
 from limner.data.stacks import num_frames, stack_suffix
 
-PRODUCED = ("overlays", "scores")  # what limner predict writes beside its masks
+PRODUCED = ("overlays", "scores", "uncertainty")  # what limner predict writes beside its masks
 PREDICTION_FOLDERS = ("pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "results")
 PASSED_OVER = frozenset((*IMAGE_FOLDERS, *MASK_FOLDERS, *PREDICTION_FOLDERS))
 ENDINGS = tuple(

@@ -27,6 +27,7 @@ from limner.core.sample import Image
 from limner.data.png_chunks import may_state_orientation
 from limner.data.room import check_room
 from limner.data.stacks import read_frame, stack_suffix
+from limner.data.tiff_pages import all_series, check_whole
 
 SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm"})
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
@@ -268,6 +269,7 @@ def read_tiff(path: Path) -> TiffPixels:
         page = series.keyframe
         height, width = max(1, page.imagelength), max(1, page.imagewidth)
         check_room(path, (height, width), series.size * np.dtype(series.dtype).itemsize / (height * width))
+        check_whole(file, series)
         pixels = series.asarray()
         if "S" in axes or "C" in axes:
             pixels = np.moveaxis(pixels.squeeze(), axes.index("S" if "S" in axes else "C"), -1)
@@ -293,8 +295,9 @@ def has_alpha(page: tifffile.TiffPage, samples: int) -> bool:
 
 def flat_series(file: tifffile.TiffFile, path: Path) -> tuple[tifffile.TiffPageSeries, str]:
     """The one picture of a TIFF and its axes of more than one element; smaller copies of it do not count."""
-    full = [series for series in file.series if not series.keyframe.is_reduced]
-    series = (full or file.series)[0]
+    found = all_series(file)
+    full = [series for series in found if not series.keyframe.is_reduced]
+    series = (full or found)[0]
     axes = "".join(axis for axis, size in zip(series.axes, series.shape, strict=True) if size > 1 or axis in "YX")
     pages = len(file.pages)
     if len(full) > 1 or axes not in ("YX", "YXS", "SYX", "CYX", "YXC"):

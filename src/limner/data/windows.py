@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from limner.core.sample import Image
 from limner.data.images import TIFF_SUFFIXES, Header, naming, read_header, read_image, refuse_not_finite
-from limner.data.stacks import MOST_COLORS, stack_suffix
+from limner.data.stacks import MOST_COLORS, check_npy, stack_suffix
 from limner.data.windows_tiff import open_tiff
 from limner.data.windows_zarr import ZarrWindows, is_zarr
 
@@ -164,6 +164,7 @@ def header_of(path: Path) -> Header:
 def _open_npy(path: Path) -> RawWindows | None:
     """An array of one picture in row order; None for other arrays, which are read whole."""
     with naming(path):
+        check_npy(path)
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     picture = array.ndim == 2 or (array.ndim == 3 and array.shape[2] <= MOST_COLORS)
     plain = array.dtype.newbyteorder("=") in (np.uint8, np.uint16, np.float32) and array.flags.c_contiguous

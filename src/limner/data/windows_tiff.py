@@ -25,6 +25,7 @@ from limner.data.images import (
     read_header,
     refuse_not_finite,
 )
+from limner.data.tiff_pages import check_whole
 
 KEPT_ROWS = 8  # the next window begins at most so far above the end of the last one; what lies higher is forgotten
 LARGEST_SEGMENT = 2**28  # bytes; files with larger strips are decoded as a whole, for which memory is looked at first
@@ -203,6 +204,8 @@ def open_tiff(path: Path) -> TiffWindows | None:
         return None
     with tifffile.TiffFile(path) as file:
         series, axes = flat_series(file, path)
+        with naming(path):
+            check_whole(file, series)
         page = series.keyframe
         kind = np.dtype(page.dtype if page.dtype is not None else object)
         usual = kind in (np.dtype(bool), np.dtype(np.uint8), np.dtype(np.uint16)) or kind.kind == "f"

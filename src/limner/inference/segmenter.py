@@ -24,7 +24,9 @@ from limner.inference.tiles import make_axis
 from limner.inference.working import PreparedRows, WindowedRows, WorkingRows
 from limner.metrics.calibration import apply_temperature
 
-PREPARED_PIXELS = 2**25  # native pixels up to which a picture in memory is prepared as a whole
+PREPARED_PIXELS = (
+    2**24
+)  # native pixels up to which a picture is prepared as a whole; larger ones by windows, wherever they lie
 
 
 @dataclass(frozen=True)
