@@ -54,6 +54,7 @@ bench: install ## measure speed and accuracy (DATA=folder of data sets; hours) a
 	$(BIN)/python -m pip install --disable-pip-version-check -q tensorflow
 	mkdir -p benchmarks/results
 	$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json
+	$(BIN)/python -m benchmarks.runtimes --json benchmarks/results/runtimes.json
 	$(BIN)/python -m benchmarks.profile_step --json benchmarks/results/profile.json
 	$(BIN)/python -m benchmarks.accuracy $(DATA)
 	$(BIN)/python -m benchmarks.page

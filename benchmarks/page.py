@@ -12,7 +12,16 @@ from benchmarks.accuracy import stored, table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-SPEED, GPU, PROFILE = (ROOT / "benchmarks" / "results" / name for name in ("speed.json", "gpu.json", "profile.json"))
+RESULTS = ROOT / "benchmarks" / "results"
+SPEED, GPU, PROFILE = (RESULTS / name for name in ("speed.json", "gpu.json", "profile.json"))
+RUNTIMES, LABELS, SERVE = (RESULTS / name for name in ("runtimes.json", "runtime_labels.json", "serve.json"))
+NETWORKS = {
+    "main": "U-Net, EfficientNet-Lite0, 512 x 512",
+    "A": "A, 256 x 256",
+    "B": "B, 256 x 256",
+    "C": "C, 256 x 256",
+    "E": "E, 512 x 512",
+}
 NAMES = {"A": "A brain tumours", "B": "B spleen", "C": "C workshop", "D": "D pets"}
 
 HEAD = """# Benchmarks
@@ -61,6 +70,52 @@ def accuracy() -> list[str]:
     ]
 
 
+def runtimes() -> list[str]:
+    """One picture in every runtime, and whether the labels agree."""
+    if not RUNTIMES.is_file():
+        return ["Not measured yet: `python -m benchmarks.runtimes --json benchmarks/results/runtimes.json`."]
+    found = json.loads(RUNTIMES.read_text(encoding="utf-8"))
+    names = list(dict.fromkeys(name for key in NETWORKS if key in found for name in found[key]))
+    lines = [
+        f"{found['cores']} cores ({found['processor']}), one picture through networks with random weights; milliseconds "
+        "(times as fast as plain torch in float32; times as fast as `model.predict` of the Keras build). Medians of rounds in "
+        "one run.",
+        "",
+        "| | " + " | ".join(names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    for key, title in NETWORKS.items():
+        if key not in found:
+            continue
+        cells = []
+        for name in names:
+            r = found[key].get(name)
+            keras = f"; {r['times_keras']}" if r and "times_keras" in r else ""
+            cells.append(f"{r['ms']} ({r['times_plain']}{keras})" if r else "")
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def labels() -> list[str]:
+    """Label agreement and Dice of trained networks in each runtime."""
+    if not LABELS.is_file():
+        return [
+            "Not measured yet: `python -m benchmarks.runtimes --labels RUN DATA --json benchmarks/results/runtime_labels.json`."
+        ]
+    found = json.loads(LABELS.read_text(encoding="utf-8"))
+    sets = [key for key in found if key not in ("processor", "cores")]
+    lines = [
+        "Share of the pixels of all test pictures whose label differs from plain float32 torch, and mean test Dice:",
+        "",
+        "| runtime | " + " | ".join(sets) + " |",
+        "|---" * (len(sets) + 1) + "|",
+    ]
+    for name in found[sets[0]]:
+        cells = [f"{found[one][name]['differs']:.3%}, {found[one][name]['dice']:.4f}" for one in sets]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def block(path: Path, how: str) -> list[str]:
     if not path.is_file():
         return [f"Not measured yet: {how}."]
@@ -70,6 +125,10 @@ def block(path: Path, how: str) -> list[str]:
 def main() -> None:
     parts = [HEAD, "## Speed on a CPU", "", *speed(), "", "## Accuracy", "", *accuracy(), "", "## Where time goes", ""]
     parts += block(PROFILE, "`python -m benchmarks.profile_step --json benchmarks/results/profile.json`")
+    parts += ["", "## Prediction in every runtime", "", *runtimes(), "", *labels(), "", "## The server under load", ""]
+    parts += block(
+        SERVE, "`python -m benchmarks.serve RUN PICTURES --requests 10000 --out benchmarks/results/serve.json`"
+    )
     parts += [
         "",
         "## On a GPU",

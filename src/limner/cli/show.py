@@ -43,9 +43,9 @@ class PlainListener:
             f", {format_duration((now - began) * (total - done) / (done - first))} left" if first < done < total else ""
         )
         self.message(
-            f"{stage} {done:.0f}/{total:.0f}{left}  {text}".rstrip()
+            f"{stage} {int(done)}/{total:.0f}{left}  {text}".rstrip()
             if total
-            else f"{stage} {done:.0f}  {text}".rstrip()
+            else f"{stage} {int(done)}  {text}".rstrip()
         )
 
     def message(self, text: str) -> None:
