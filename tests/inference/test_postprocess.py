@@ -91,6 +91,13 @@ def test_two_classes_as_a_walk_from_pixel_to_pixel_finds_them(labels, rules):
     assert found.dtype == np.uint8 and np.array_equal(labels, before)
 
 
+def test_of_equally_large_parts_the_first_stays_row_by_row():
+    found = apply_rules(
+        np.array([[0, 0, 2], [2, 0, 0]], np.uint8), Rules((0,) * 4, (0,) * 4, (False, False, True, False)), FOUR
+    )
+    assert found.tolist() == [[0, 0, 2], [0, 0, 0]]
+
+
 @given(maps(3), all_rules(4))
 def test_several_classes_and_the_nearest_pixel_that_stays(labels, rules):
     found, wanted = apply_rules(labels, rules, FOUR), walked(labels, rules)

@@ -40,7 +40,9 @@ def test_windows_begin_in_step_with_the_network(length, tile, overlap, mirrored)
 def test_neighbours_share_the_overlap(length, tile, overlap, mirrored):
     windows = spans(length, tile, overlap=overlap, mirrored=mirrored)
     common = [before.stop - after.start for before, after in itertools.pairwise(windows)]
-    assert set(common) == {overlap_of(tile, overlap) + (length % STRIDE if mirrored else 0)} and common[0] >= LEAST_OVERLAP
+    assert (
+        set(common) == {overlap_of(tile, overlap) + (length % STRIDE if mirrored else 0)} and common[0] >= LEAST_OVERLAP
+    )
     assert len({after.start - before.start for before, after in itertools.pairwise(windows)}) == 1
 
 

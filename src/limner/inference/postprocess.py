@@ -134,13 +134,22 @@ def _unwanted(labels: Labels, index: int, rules: Rules, removed: Mask | None) ->
     sizes = stats[:, cv2.CC_STAT_AREA].astype(np.int64)
     goes = sizes < rules.smallest[index]
     if rules.largest[index]:
-        goes |= np.arange(count) != 1 + int(sizes[1:].argmax())  # the first of equal ones
+        goes |= np.arange(count) != _largest(regions, sizes)
     goes[0] = False
     if not goes.any():
         return removed
     removed = np.zeros(labels.shape, np.bool_) if removed is None else removed
     removed[rows, columns] |= goes[regions]
     return removed
+
+
+def _largest(regions: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]) -> int:
+    """The number of the largest part; of equal ones that with the first pixel, row by row.
+
+    OpenCV numbers parts in blocks of 2 x 2 pixels, so that their numbers do not say which comes first.
+    """
+    equal = np.flatnonzero(sizes[1:] == sizes[1:].max()) + 1
+    return int(equal[0]) if len(equal) == 1 else int(regions.flat[int(np.isin(regions, equal).argmax())])
 
 
 def _take_away(labels: Labels, removed: Mask) -> Labels:

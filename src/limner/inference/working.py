@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from limner.data.preprocess import MOST_VALUES, PERCENTILES, Working, match_chan
 from limner.inference.resample import Taps, method_of, resize_columns, taps
 from limner.inference.source import Source
 
-STRIP_BYTES = 48 * 2**20  # of input pixels as float32 that are held at once
+STRIP_BYTES = 8 * 2**20  # of input pixels as float32 that are held at once
 
 
 class WorkingRows(Protocol):
@@ -26,7 +27,7 @@ class WorkingRows(Protocol):
         ...
 
     def read(self, start: int, stop: int) -> Working:
-        """Rows ``start`` to ``stop - 1``: ``(stop - start, w, C)`` uint8 or float32 in 0..255."""
+        """Rows ``start`` to ``stop - 1``: ``(stop - start, w, C)`` uint8 or float32 in 0..255, valid until the next call."""
         ...
 
 
@@ -72,27 +73,34 @@ class WindowedRows:
         return working_size(self.source.size_hw, self.contract.scale, self.contract.resize_hw)
 
     def read(self, start: int, stop: int) -> Working:
-        """Rows ``start`` to ``stop - 1``; those of the last call are not computed again."""
-        parts: list[Working] = []
+        """Rows ``start`` to ``stop - 1``; those of the last call are not computed again.
+
+        The array of the last call is written over: a row of tiles of a wide picture takes hundreds of MiB, and one is enough.
+        """
+        out: Working | None = None
         begin = start
         if self._held is not None and self._held[0] <= start < self._held[0] + len(self._held[1]):
             first, pixels = self._held
-            parts.append(pixels[start - first : stop - first])
-            begin += len(parts[0])
-        parts += self._compute(begin, stop)
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        self._held = start, rows
-        return rows
+            kept = pixels[start - first : stop - first]
+            begin += len(kept)
+            out = pixels if len(pixels) == stop - start else np.empty((stop - start, *pixels.shape[1:]), pixels.dtype)
+            out[: len(kept)] = kept
+        self._held = None
+        for at, strip in self._strips(begin, stop):
+            if out is None:
+                out = np.empty((stop - start, *strip.shape[1:]), strip.dtype)
+            out[at - start : at - start + len(strip)] = strip
+        assert out is not None, "no rows were asked for"
+        self._held = start, out
+        return out
 
-    def _compute(self, start: int, stop: int) -> list[Working]:
-        """The rows in strips, each from a bounded part of the source."""
-        strips: list[Working] = []
+    def _strips(self, start: int, stop: int) -> Iterator[tuple[int, Working]]:
+        """First rows and strips, each from a bounded part of the source."""
         height, width = self.source.size_hw
         per_row = 4 * width * max(self.channels, self.source.channels)
         rows = max(1, int(STRIP_BYTES / per_row * self.size_hw[0] / height))
         for begin in range(start, stop, rows):
-            strips.append(self._strip(begin, min(begin + rows, stop)))
-        return strips
+            yield begin, self._strip(begin, min(begin + rows, stop))
 
     def _strip(self, start: int, stop: int) -> Working:
         height, width = self.source.size_hw
