@@ -116,6 +116,19 @@ def labels() -> list[str]:
     return lines
 
 
+def served() -> list[str]:
+    """What a server did under load."""
+    found = json.loads(SERVE.read_text(encoding="utf-8"))
+    many, burst, end = found["endurance"], found["burst"], found["ending"]
+    return [
+        f"- 200 requests at once at queue 8: {burst['statuses']}.",
+        f"- Many requests on 8 connections: {many['statuses']}, {many['requests_per_second']} a second, p50 {many['p50_ms']} ms, "
+        f"p99 {many['p99_ms']} ms; memory of the server {many['memory_mib'][0][1]} to {many['memory_mib'][-1][1]} MiB.",
+        f"- TERM under load: {end['statuses']}, exit code {end['exit_code']} after {end['seconds_to_end']} s; "
+        f"{end['lost']} connections that the server had not yet accepted were reset by the kernel.",
+    ]
+
+
 def block(path: Path, how: str) -> list[str]:
     if not path.is_file():
         return [f"Not measured yet: {how}."]
@@ -126,9 +139,8 @@ def main() -> None:
     parts = [HEAD, "## Speed on a CPU", "", *speed(), "", "## Accuracy", "", *accuracy(), "", "## Where time goes", ""]
     parts += block(PROFILE, "`python -m benchmarks.profile_step --json benchmarks/results/profile.json`")
     parts += ["", "## Prediction in every runtime", "", *runtimes(), "", *labels(), "", "## The server under load", ""]
-    parts += block(
-        SERVE, "`python -m benchmarks.serve RUN PICTURES --requests 10000 --out benchmarks/results/serve.json`"
-    )
+    how = "`python -m benchmarks.serve RUN PICTURES --requests 10000 --out benchmarks/results/serve.json`"
+    parts += served() if SERVE.is_file() else block(SERVE, how)
     parts += [
         "",
         "## On a GPU",

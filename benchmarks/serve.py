@@ -44,7 +44,8 @@ def resident(process):
     """MiB in memory, of the server and of its children, and of the server alone."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for task in Path(f"/proc/{process.pid}/task").iterdir():
-        children += (task / "children").read_text().split()
+        with contextlib.suppress(OSError):  # a thread that ends meanwhile
+            children += (task / "children").read_text().split()
     sizes = []
     for number in [str(process.pid), *dict.fromkeys(children)]:
         with contextlib.suppress(OSError):
@@ -159,7 +160,7 @@ def main():
     paths = [path for path in sorted(options.pictures.rglob("*")) if path.suffix.lower() in SUFFIXES][:50]
     files = [path.read_bytes() for path in paths]
     found = {
-        "model": options.model, "pictures": len(files), "burst": burst(options.model, files),
+        "model": Path(options.model).name, "pictures": len(files), "burst": burst(options.model, files),
         "endurance": endurance(options.model, files, requests=options.requests, parallel=options.parallel),
         "ending": ending(options.model, files),
     }  # fmt: skip
