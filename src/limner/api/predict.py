@@ -22,6 +22,7 @@ from limner.data.windows_zarr import is_zarr
 ENGINES = ("local", "ray")
 
 
+# long because of its arguments and their docstring
 def predict(
     model: Path | str,
     inputs: Iterable[Path | str],

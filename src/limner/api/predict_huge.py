@@ -17,11 +17,11 @@ from limner.core.bundle import Bundle
 from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.core.postprocess import Rules
-from limner.core.protocols import Segmenter
+from limner.core.protocols import Segmenter, Source
 from limner.core.sample import Image
 from limner.data.images import write_image, write_labels
 from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
-from limner.data.windows import Windows, open_windows
+from limner.data.windows import open_windows
 from limner.evaluation.pictures import overlay as draw_overlay
 from limner.inference.ensemble import EnsembleSegmenter
 from limner.inference.postprocess import RuledSegmenter
@@ -128,7 +128,7 @@ def _write_labels(huge: Huge, rows: Unfinished, space: LabelSpace) -> str:
     return output
 
 
-def _reduced_overlay(source: Windows, rows: Unfinished, space: LabelSpace) -> Image:
+def _reduced_overlay(source: Source, rows: Unfinished, space: LabelSpace) -> Image:
     """Picture and labels at most `OVERLAY_SIDE` long: means of blocks of pixels, and the label at the upper left of each."""
     height, width = source.size_hw
     block = max(1, math.ceil(max(height, width) / OVERLAY_SIDE))
@@ -143,7 +143,7 @@ def _reduced_overlay(source: Windows, rows: Unfinished, space: LabelSpace) -> Im
     return draw_overlay(np.concatenate(images), np.concatenate(labels), space)
 
 
-def _warnings(source: Windows, rows: Unfinished, rules: Rules | None, bundle: Bundle) -> list[str]:
+def _warnings(source: Source, rows: Unfinished, rules: Rules | None, bundle: Bundle) -> list[str]:
     """What is unusual about the picture, and what was done otherwise than for small ones."""
     found: list[str] = []
     if INPUTS in bundle.answers:  # else there is nothing to compare with, and reading a file again takes time

@@ -161,17 +161,7 @@ def read_bundle(path: Path) -> Bundle:
             where=str(file),
             fix="copy the whole model folder again from the run",
         ) from None
-    for name, expected in hashes.items():
-        if name == WEIGHTS and bundle.exports and not bundle.weights.is_file():
-            continue  # left out where only exports are used
-        found = sha256(folder / name) if (folder / name).is_file() else "missing"
-        if found != expected:
-            raise BundleError(
-                f"{name} is {'missing' if found == 'missing' else 'changed: sha256 ' + found[:12]}",
-                expected=f"sha256 {expected[:12]}",
-                where=str(folder / name),
-                fix="copy the whole model folder again from the run",
-            )
+    _check_files(bundle, hashes)
     return bundle
 
 
@@ -184,3 +174,19 @@ def _checked_exports(value: Any) -> dict[str, Any]:
         for file in export["files"]:
             inside(file)
     return exports
+
+
+def _check_files(bundle: Bundle, hashes: dict[str, str]) -> None:
+    """Refuse a bundle with a file that is missing or changed."""
+    folder = bundle.folder
+    for name, expected in hashes.items():
+        if name == WEIGHTS and bundle.exports and not bundle.weights.is_file():
+            continue  # left out where only exports are used
+        found = sha256(folder / name) if (folder / name).is_file() else "missing"
+        if found != expected:
+            raise BundleError(
+                f"{name} is {'missing' if found == 'missing' else 'changed: sha256 ' + found[:12]}",
+                expected=f"sha256 {expected[:12]}",
+                where=str(folder / name),
+                fix="copy the whole model folder again from the run",
+            )

@@ -1,4 +1,4 @@
-"""The two words that every engine knows, and the listener that hears of progress."""
+"""The words that every engine knows, and the listener that hears of progress."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.prediction import Prediction
-from limner.core.sample import Sample
+from limner.core.sample import Image, Sample
 
 
 class Predictor(Protocol):
@@ -16,6 +16,29 @@ class Predictor(Protocol):
 
     def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
         """Logits of a batch; height and width may be any size of at least 1."""
+        ...
+
+
+class Source(Protocol):
+    """A picture of any size; pixels as `limner.data.images.read_image` would give them."""
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """uint8, uint16 or float32."""
+        ...
+
+    def read(self, rows: slice, columns: slice) -> Image:
+        """The window ``(h, w, C)``; both slices with start and stop inside the picture."""
         ...
 
 

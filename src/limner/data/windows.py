@@ -1,45 +1,23 @@
 """Pictures of files that are read by windows: TIFF, NPY arrays, OME-Zarr; other files are decoded whole, once.
 
-All of them have what `limner.inference.source.Source` asks for, and give the pixels that `limner.data.images.read_image` gives.
+All of them have what `limner.core.protocols.Source` asks for, and give the pixels that `limner.data.images.read_image` gives.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from limner.core.protocols import Source
 from limner.core.sample import Image
 from limner.data.images import TIFF_SUFFIXES, Header, naming, read_header, read_image, refuse_not_finite
 from limner.data.stacks import MOST_COLORS, check_npy, stack_suffix
 from limner.data.windows_tiff import open_tiff
 from limner.data.windows_zarr import ZarrWindows, is_zarr
-
-
-class Windows(Protocol):
-    """A picture that is read by windows."""
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        ...
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[np.generic]:
-        """uint8, uint16 or float32."""
-        ...
-
-    def read(self, rows: slice, columns: slice) -> Image:
-        """The window ``(h, w, C)``."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +100,7 @@ class WholePicture:
         return self.pixels[rows, columns]
 
 
-def open_windows(path: Path) -> Windows:
+def open_windows(path: Path) -> Source:
     """The picture of a file, to be read by windows.
 
     Parameters
@@ -138,7 +116,7 @@ def open_windows(path: Path) -> Windows:
         return ZarrWindows.open(path)
     if path.suffix.lower() in TIFF_SUFFIXES:
         with naming(path):
-            found: Windows | None = open_tiff(path)
+            found: Source | None = open_tiff(path)
     else:
         found = _open_npy(path) if stack_suffix(path.name) == ".npy" else None
     return found if found is not None else WholePicture(read_image(path))
@@ -151,7 +129,7 @@ def header_of(path: Path) -> Header:
     ------
     DataError, MachineError : see `open_windows`.
     """
-    windows: Windows | None = None
+    windows: Source | None = None
     if is_zarr(path):
         windows = ZarrWindows.open(path)
     elif stack_suffix(path.name) == ".npy":

@@ -14,12 +14,12 @@ from limner.core.bundle import InputContract
 from limner.core.labels import Labels, LabelSpace
 from limner.core.memory import ran_out
 from limner.core.prediction import Prediction
-from limner.core.protocols import Predictor
+from limner.core.protocols import Predictor, Source
 from limner.core.sample import Image, Sample
 from limner.data.preprocess import Working, prepare, to_network
 from limner.inference.blend import Grid, Scores, activate, blended_rows, enlarged_rows, first_needed
 from limner.inference.capacity import WHOLE_PIXELS, Pieces, plan_pieces
-from limner.inference.source import ArraySource, Source
+from limner.inference.source import ArraySource
 from limner.inference.tiles import make_axis
 from limner.inference.working import PreparedRows, WindowedRows, WorkingRows
 from limner.metrics.calibration import apply_temperature

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.bundle import InputContract
+from limner.core.protocols import Source
 from limner.data.preprocess import MOST_VALUES, PERCENTILES, Working, match_channels, to_byte_range, working_size
 from limner.inference.resample import Taps, method_of, resize_columns, taps
-from limner.inference.source import Source
 
 STRIP_BYTES = 8 * 2**20  # of input pixels as float32 that are held at once
 

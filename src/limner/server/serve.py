@@ -24,6 +24,7 @@ class ReadyListener(Protocol):
         ...
 
 
+# long because of its arguments and their docstring
 def serve(
     model: Path | str | Sequence[Path | str],
     *,

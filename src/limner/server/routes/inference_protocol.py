@@ -33,6 +33,7 @@ MODEL = "/v2/models/{model}"
 VERSION = MODEL + "/versions/{version}"
 
 
+# long because it holds a function for each address of the protocol
 def router(state: State) -> APIRouter:
     """The routes of the protocol; their errors are ``{"error": "..."}``."""
     routes = APIRouter(tags=["open inference protocol"])
