@@ -12,6 +12,7 @@ import numpy.typing as npt
 from limner.core.errors import DataError
 
 Task = Literal["multiclass", "multilabel"]
+Kind = Literal["semantic", "instance", "panoptic"]
 Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Color = tuple[int, int, int]
 
@@ -41,10 +42,12 @@ class LabelSpace:
     ----------
     names : one name per class id, the background first; at least two, all different.
     colors : one RGB triple per class; default: `default_color`.
+    things : the classes whose objects are told apart (people, cells); those of the others are stuff (sky, tissue). Empty: none.
     """
 
     names: tuple[str, ...]
     colors: tuple[Color, ...] = field(default=())
+    things: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if len(self.names) < 2 or len(set(self.names)) != len(self.names):
@@ -57,6 +60,11 @@ class LabelSpace:
             object.__setattr__(self, "colors", tuple(default_color(i) for i in range(len(self.names))))
         if len(self.colors) != len(self.names):
             raise DataError(f"{len(self.colors)} colours for {len(self.names)} classes", expected="one each")
+        unknown = [name for name in self.things if name not in self.names[1:]]
+        if unknown:
+            raise DataError(
+                f"things {unknown}", expected=f"classes among {list(self.names[1:])}", fix="correct things in limner.toml"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -65,6 +73,18 @@ class LabelSpace:
     def task(self) -> Task:
         """``multilabel`` (one yes/no map) for two classes, else ``multiclass``."""
         return "multilabel" if len(self.names) == 2 else "multiclass"
+
+    @property
+    def kind(self) -> Kind:
+        """``semantic`` without things, ``instance`` where all classes but the background are things, else ``panoptic``."""
+        if not self.things:
+            return "semantic"
+        return "instance" if set(self.things) == set(self.names[1:]) else "panoptic"
+
+    @property
+    def thing_ids(self) -> tuple[int, ...]:
+        """Class ids of `things`, rising."""
+        return tuple(i for i, name in enumerate(self.names) if name in self.things)
 
     @property
     def num_maps(self) -> int:
@@ -87,10 +107,13 @@ class LabelSpace:
         return flat + [0] * (768 - len(flat))
 
     def as_dict(self) -> dict[str, Any]:
-        """The classes as JSON."""
-        return {"names": list(self.names), "colors": [list(color) for color in self.colors]}
+        """The classes as JSON; ``things`` only where there are some."""
+        tree: dict[str, Any] = {"names": list(self.names), "colors": [list(color) for color in self.colors]}
+        return tree | ({"things": list(self.things)} if self.things else {})
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> LabelSpace:
         """The inverse of `as_dict`."""
-        return cls(tuple(value["names"]), tuple((int(r), int(g), int(b)) for r, g, b in value.get("colors", [])))
+        names = tuple(value["names"])
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in value.get("colors", []))
+        return cls(names, colors, tuple(value.get("things", ())))

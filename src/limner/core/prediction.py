@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from limner.core.errors import ShapeError
 from limner.core.labels import Labels, LabelSpace
+from limner.core.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Prediction:
     label_space : what the ids mean.
     scores : ``(K, H, W)`` float32 in [0, 1] after sigmoid or softmax, or None.
     seconds : wall-clock time spent on it.
+    objects : the countable things, each of one class; None where the model does not tell them apart.
     """
 
     name: str
@@ -29,11 +31,17 @@ class Prediction:
     label_space: LabelSpace
     scores: npt.NDArray[np.float32] | None = None
     seconds: float = 0.0
+    objects: Objects | None = None
 
     def __post_init__(self) -> None:
         if self.scores is not None and self.scores.shape[1:] != self.labels.shape:
             raise ShapeError(
                 f"scores of shape {self.scores.shape}", expected=f"(K, *{self.labels.shape})", where=self.name
+            )
+
+        if self.objects is not None and self.objects.ids.shape != self.labels.shape:
+            raise ShapeError(
+                f"object ids of shape {self.objects.ids.shape}", expected=f"{self.labels.shape}", where=self.name
             )
 
     def pixels(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from limner.core.errors import ShapeError
 from limner.core.labels import Labels
+from limner.core.objects import Objects
 
 Image = npt.NDArray[Any]
 
@@ -28,17 +29,21 @@ class Sample:
     image : ``(H, W, C)`` uint8, uint16 or float32.
     labels : ``(H, W)`` class ids, or None.
     valid : ``(H, W)`` bool, False where the label is not known; None means all valid.
+    objects : the countable things among the labels, or None where labels do not tell one from another. Their pixels lie in
+        `labels` of their class.
     """
 
     name: str
     image: Image
     labels: Labels | None = None
     valid: npt.NDArray[np.bool_] | None = None
+    objects: Objects | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3:
             raise ShapeError(f"image of shape {self.image.shape}", expected="(H, W, C)", where=self.name)
-        for kind, array in (("labels", self.labels), ("valid", self.valid)):
+        ids = None if self.objects is None else self.objects.ids
+        for kind, array in (("labels", self.labels), ("valid", self.valid), ("object ids", ids)):
             if array is not None and array.shape != self.size_hw:
                 raise ShapeError(
                     f"{kind} of shape {array.shape} for an image of {self.size_hw}",
