@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from limner.api.calibrate import FEWEST_PICTURES, with_temperature
+from limner.api.choose_objects import choose_objects
 from limner.api.choose_rules import choose_rules
 from limner.api.confidence import expected_dice, fit_confidence
 from limner.api.judged_confidence import dice_of_picture
@@ -41,6 +42,9 @@ def fit_answers(bundle: Bundle, dataset: Dataset, split: Split, recipe: Recipe, 
     }
     bundle = dataclasses.replace(bundle, answers={name: value for name, value in answers.items() if value is not None})
     items, asked = split.part("val"), recipe.inference.postprocess == CHOSEN
+    if bundle.contract.objects is not None:
+        bundle = choose_objects(bundle, dataset, items, listener)
+        bundle.save()  # what follows opens it
     if bundle.method is None and (asked or len(items) >= FEWEST_PICTURES):
         seen = predict_validation(bundle, dataset, items, seed=recipe.seed, listener=listener)
         bundle = with_temperature(bundle, seen)

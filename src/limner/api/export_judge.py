@@ -112,10 +112,10 @@ class Judge:
         return scorer.macro_dice()
 
     def _compare(self, candidate: Predictor) -> tuple[Parity, Parity]:
-        threshold = self.bundle.contract.threshold
+        threshold, classes = self.bundle.contract.threshold, self.bundle.label_space.num_maps
         return (
-            compare_logits(self.vectors, candidate, threshold=threshold),
-            compare_logits(self.tiles, candidate, threshold=threshold),
+            compare_logits(self.vectors, candidate, threshold=threshold, classes=classes),
+            compare_logits(self.tiles, candidate, threshold=threshold, classes=classes),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,14 @@ from limner.api.run_folder import RunFolder
 from limner.core.bundle import Bundle, InputContract
 from limner.core.files import write_atomic
 from limner.core.labels import LabelSpace
+from limner.core.object_head import FIRST_DECODER, QUERIES, ObjectHead, working_diameter
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
 from limner.evaluation.evaluate import Scorer
 from limner.inference.segmenter import NetworkSegmenter
+from limner.metrics.instance import f1_at_iou
+from limner.metrics.matching import Overlaps, count_overlaps, join
 from limner.models import PLAIN, build, config_fields
 from limner.models.encoder import load_pretrained
 from limner.runtimes.pytorch import TorchPredictor
@@ -34,11 +38,12 @@ def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, di
     pretrained = recipe.encoder.pretrained and "encoder" in config and config["encoder"] != PLAIN
     channels = 3 if pretrained and recipe.data.channels == 1 else recipe.data.channels
     seed_step(recipe.seed, -1)
-    network = build(recipe.model.architecture, config, channels=channels, maps=label_space.num_maps)
+    maps = input_contract(recipe).num_maps(label_space)
+    network = build(recipe.model.architecture, config, channels=channels, maps=maps)
     licences: tuple[str, ...] = ()
     if pretrained:
         licences = (load_pretrained(network.encoder, recipe.encoder.name, weights=recipe.encoder.weights),)  # type: ignore[arg-type]
-    return network, {"channels": channels, "maps": label_space.num_maps, **config}, licences
+    return network, {"channels": channels, "maps": maps, **config}, licences
 
 
 def model_arguments(recipe: Recipe) -> dict[str, Any]:
@@ -67,6 +72,20 @@ def input_contract(recipe: Recipe) -> InputContract:
         overlap=inference.overlap,
         flips=inference.flips,
         threshold=inference.threshold,
+        objects=object_head(recipe),
+    )
+
+
+def object_head(recipe: Recipe) -> ObjectHead | None:
+    """What tells objects apart before anything is chosen on validation pictures; None where the recipe wants no objects."""
+    part = recipe.objects
+    if part.head == "none":
+        return None
+    return ObjectHead(
+        head=part.head,
+        decoder=FIRST_DECODER[part.head],
+        diameter=working_diameter(part.diameter, recipe.data.scale),
+        reach=part.reach or 256,
     )
 
 
@@ -78,18 +97,28 @@ def make_validation(
     The pictures are kept decoded unless they are more than `KEPT_PIXELS` together.
     """
     contract = dataclasses.replace(input_contract(recipe), flips="")  # mirrored copies would cost steps
+    counts_objects = contract.objects is not None and contract.objects.head not in ("components", QUERIES)
     pixels = sum(math.prod(dataset.facts[item.name].header.size_hw) for item in items if item.name in dataset.facts)
     kept = [dataset.load(item) for item in items] if pixels <= KEPT_PIXELS else None
 
     def validate(module: nn.Module) -> Validation:
         segmenter = NetworkSegmenter(TorchPredictor(module, bfloat16=bfloat16), contract, dataset.label_space, channels)
         scorer = Scorer(dataset.label_space)
+        tables: list[Overlaps] = []
         for sample in kept or map(dataset.load, items):
             assert sample.labels is not None
-            scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
+            found = segmenter.segment(sample)
+            scorer.add(sample.name, found.labels, sample.labels, sample.valid)
+            if counts_objects and found.objects is not None and sample.objects is not None:
+                tables.append(count_overlaps(found.objects, sample.objects, valid=sample.valid))
         value = scorer.macro_dice()
         scores = {"val_dice": value, "val_foreground_dice": scorer.foreground_dice()}
-        return Validation("val_dice", value, scores, scorer.silent_classes(), scorer.picture_dice())
+        if not tables:
+            return Validation("val_dice", value, scores, scorer.silent_classes(), scorer.picture_dice())
+        pictures = tuple((f1_at_iou(one) + f1_at_iou(one, iou=0.75)) / 2 for one in tables)
+        scores["val_f1_at_iou"], known = f1_at_iou(join(tables)), [one for one in pictures if not math.isnan(one)]
+        scores["val_objects"] = statistics.fmean(known) if known else math.nan
+        return Validation("val_objects", scores["val_objects"], scores, scorer.silent_classes(), pictures)
 
     return validate
 

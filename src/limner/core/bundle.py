@@ -12,6 +12,7 @@ from limner.core.bundle_checks import checked_contract, checked_table, inside
 from limner.core.errors import BundleError, DataError
 from limner.core.files import sha256, write_json
 from limner.core.labels import LabelSpace
+from limner.core.object_head import ObjectHead
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
@@ -30,6 +31,7 @@ class InputContract:
     tile, overlap, flips : see `InferencePart`.
     threshold : score above which a pixel is foreground, for two classes; of scores as the network gives them.
     temperature : what the logits of scores that are handed out are divided by; above 1 the network is too sure.
+    objects : how objects are told apart; None = not.
     """
 
     channels: int
@@ -42,6 +44,11 @@ class InputContract:
     threshold: float
     resize_hw: tuple[int, int] = (0, 0)
     temperature: float = 1.0
+    objects: ObjectHead | None = None
+
+    def num_maps(self, label_space: LabelSpace) -> int:
+        """Maps that a network answers: those of the classes, then those of the object head."""
+        return label_space.num_maps + (len(self.objects.maps) if self.objects is not None else 0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,9 @@ class Bundle:
                 "architecture": self.architecture,
                 "arguments": self.arguments,
                 "classes": self.label_space.as_dict(),
-                "input": dataclasses.asdict(self.contract),
+                "input": {
+                    name: value for name, value in dataclasses.asdict(self.contract).items() if value is not None
+                },
                 "training": self.training,
                 "licences": list(self.licences),
                 "exports": self.exports,

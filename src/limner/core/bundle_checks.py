@@ -6,6 +6,8 @@ import math
 from pathlib import PurePosixPath
 from typing import Any
 
+from limner.core.object_head import checked_head
+
 NORMALIZATIONS = ("fixed", "percentile", "unit")
 MOST_CHANNELS = 4096
 SCALES = (1e-3, 1e2)  # working size / native size
@@ -24,13 +26,15 @@ def checked_contract(table: Any) -> dict[str, Any]:
         "intensity_range": _rising, "tile": _whole(0, LARGEST_SIDE), "overlap": _number(0, 0.99), "flips": _flips,
         "threshold": _number(0, 1), "resize_hw": _resize, "temperature": _number(1e-6, 1e6),
     }  # fmt: skip
-    fields = checked_table(table, "input")
+    fields = dict(checked_table(table, "input"))
+    objects = checked_head(fields.pop("objects", None))
     for name, value in fields.items():
         if name not in known:
             raise ValueError(f"input.{name} is not known")
         if not known[name](value):
             raise ValueError(f"input.{name} is {str(value)[:40]}")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return plain | {"objects": objects}
 
 
 def checked_table(value: Any, name: str) -> dict[str, Any]:

@@ -63,7 +63,9 @@ class LabelSpace:
         unknown = [name for name in self.things if name not in self.names[1:]]
         if unknown:
             raise DataError(
-                f"things {unknown}", expected=f"classes among {list(self.names[1:])}", fix="correct things in limner.toml"
+                f"things {unknown}",
+                expected=f"classes among {list(self.names[1:])}",
+                fix="correct things in limner.toml",
             )
 
     def __len__(self) -> int:

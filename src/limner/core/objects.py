@@ -36,7 +36,8 @@ class Objects:
         highest, lowest = int(self.ids.max(initial=0)), int(self.ids.min(initial=0))
         if highest > len(self.classes) or lowest < 0:
             raise DataError(
-                f"object ids from {lowest} to {highest}", expected=f"from 0 to the number of objects, {len(self.classes)}"
+                f"object ids from {lowest} to {highest}",
+                expected=f"from 0 to the number of objects, {len(self.classes)}",
             )
         if self.scores is not None and len(self.scores) != len(self.classes):
             raise DataError(f"{len(self.scores)} scores", expected=f"one for each of {len(self.classes)} objects")
@@ -51,7 +52,7 @@ class Objects:
     def class_map(self) -> Labels:
         """``(H, W)`` class id of each pixel's object, 0 where there is none; uint8, uint16 above 255."""
         table = np.concatenate([[0], self.classes])
-        return table.astype(np.uint8 if table.max() < 256 else np.uint16)[self.ids]
+        return table.astype(np.uint8)[self.ids] if table.max() < 256 else table.astype(np.uint16)[self.ids]
 
     @classmethod
     def none(cls, size_hw: tuple[int, int]) -> Objects:
@@ -77,18 +78,28 @@ def number_objects(
     >>> found.ids.tolist(), found.classes.tolist()
     ([[1, 1, 0, 2]], [1, 2])
     """
-    flat = ids.ravel()
-    if flat.size == 0:
+    flat, kinds = ids.ravel(), labels.ravel()
+    places = np.flatnonzero(flat)
+    if not len(places):
         return Objects.none((ids.shape[0], ids.shape[1]))
-    old, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    num_classes = int(labels.max(initial=0)) + 1
-    votes = np.bincount(inverse * num_classes + labels.ravel(), minlength=len(old) * num_classes)
-    votes = votes.reshape(len(old), num_classes)
-    votes[:, 0] = 0
-    kept = (old != 0) & (votes.sum(1) > 0)
-    order = np.flatnonzero(kept)[np.argsort(first[kept], kind="stable")]
-    table = np.zeros(len(old), np.int32)
+    old, own = flat[places], kinds[places].astype(np.int64)
+    if int(old.max()) > 4 * flat.size:  # wide apart: numbered first, so that tables stay small
+        known, old = np.unique(old, return_inverse=True)
+        old += 1
+    else:
+        known = np.arange(1, int(old.max()) + 1)
+    old = old.astype(np.int64)
+    num_classes = int(own.max()) + 1
+    votes = np.bincount(old * num_classes + own, minlength=(len(known) + 1) * num_classes)
+    votes = votes.reshape(len(known) + 1, num_classes)
+    votes[:, 0] = 0  # of the background
+    first = np.full(len(known) + 1, flat.size)
+    first[old[::-1]] = places[::-1]
+    kept = np.flatnonzero(votes.any(axis=1))
+    order = kept[np.argsort(first[kept], kind="stable")]
+    table = np.zeros(len(known) + 1, np.int32)
     table[order] = np.arange(1, len(order) + 1, dtype=np.int32)
-    chosen = None if scores is None else scores[old[order]].astype(np.float32)
-    return Objects(table[inverse].reshape(ids.shape), votes[order].argmax(1).astype(np.int32), chosen)
+    found = np.zeros(flat.size, np.int32)
+    found[places] = table[old]
+    chosen = None if scores is None else scores[known[order - 1]].astype(np.float32)
+    return Objects(found.reshape(ids.shape), votes[order].argmax(1).astype(np.int32), chosen)

@@ -17,6 +17,7 @@ from typing import Any
 
 from limner.core.choices import nearest
 from limner.core.errors import RecipeError
+from limner.core.object_head import MAPS
 from limner.core.recipe_parts import (
     AugmentationPart,
     DataPart,
@@ -24,6 +25,7 @@ from limner.core.recipe_parts import (
     InferencePart,
     LossPart,
     ModelPart,
+    ObjectsPart,
     OptimizerPart,
     SamplingPart,
     SchedulePart,
@@ -41,6 +43,7 @@ class Recipe:
     encoder: EncoderPart = field(default_factory=EncoderPart)
     model: ModelPart = field(default_factory=ModelPart)
     loss: LossPart = field(default_factory=LossPart)
+    objects: ObjectsPart = field(default_factory=ObjectsPart)
     sampling: SamplingPart = field(default_factory=SamplingPart)
     augmentation: AugmentationPart = field(default_factory=AugmentationPart)
     optimizer: OptimizerPart = field(default_factory=OptimizerPart)
@@ -192,6 +195,7 @@ WORDS = {
     "split.rule": ("data", "given", "automatic"),
     "loss.dice_pooling": ("batch", "picture"),
     "optimizer.precision": ("auto", "float32", "bfloat16"),
+    "objects.head": tuple(MAPS),
     "inference.flips": ("", "x", "y", "xy", "yx"),
     "inference.postprocess": ("none", "chosen"),
 }

@@ -87,6 +87,16 @@ class LossPart:
 
 
 @dataclass(frozen=True)
+class ObjectsPart:
+    """How objects of one class are told apart; of no consequence where the labels do not do so."""
+
+    head: str = "none"  # components, watershed, flow, both or queries; none = not
+    diameter: float = 0.0  # median diameter of the objects in native pixels: the unit of offsets
+    reach: int = 0  # no object is longer, in native pixels
+    weight: float = 1.0  # of the maps that tell objects apart, in the loss
+
+
+@dataclass(frozen=True)
 class SamplingPart:
     """Which patches are shown."""
 

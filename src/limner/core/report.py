@@ -57,6 +57,33 @@ class Row:
     group: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """What became of one object.
+
+    Parameters
+    ----------
+    image : the picture.
+    side : ``true`` or ``predicted``.
+    number : id of the object in its picture.
+    class_name : of the object.
+    area : valid pixels.
+    partner : id of the matched object of the other side; 0 = none.
+    iou : with that object, else the highest with any of its class; 0 where it shares no pixel.
+    kind : ``matched``, ``missed``, ``spurious``, ``merged`` or ``split``; ``not counted`` for a crowd, and for a predicted object
+        that lies mostly on pixels that are not valid.
+    """
+
+    image: str
+    side: str
+    number: int
+    class_name: str
+    area: int
+    partner: int
+    iou: float
+    kind: str
+
+
 @dataclass(frozen=True)
 class Report:
     """What an evaluation found.
@@ -82,6 +109,8 @@ class Report:
     data_checksum : SHA-256 of the names and pixels of the whole data set; empty when not known.
     notes : sentences that belong to the scores, such as files that belong to no picture.
     compat : what other tools would have printed: rows with ``tool call value empty source``; empty unless asked for.
+    objects : numbers of objects, by IoU and by size, as in ``summary.json``; empty where the truth tells no objects apart.
+    object_rows : every true object, and every predicted one that matches none.
     """
 
     model: str
@@ -105,6 +134,8 @@ class Report:
     data_checksum: str = ""
     notes: tuple[str, ...] = ()
     compat: tuple[dict[str, Any], ...] = ()
+    objects: dict[str, Any] = field(default_factory=dict)
+    object_rows: tuple[ObjectRow, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """``evaluation/summary.json``."""
@@ -133,6 +164,8 @@ class Report:
         }
         if self.calibration:
             found["calibration"] = self.calibration
+        if self.objects:
+            found["objects"] = self.objects
         if self.compat:
             found["compat"] = [{**row, "value": _number(row["value"])} for row in self.compat]
         return found

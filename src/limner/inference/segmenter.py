@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,14 @@ import numpy.typing as npt
 from limner.core.bundle import InputContract
 from limner.core.labels import Labels, LabelSpace
 from limner.core.memory import ran_out
+from limner.core.objects import Objects
 from limner.core.prediction import Prediction
 from limner.core.protocols import Predictor, Source
 from limner.core.sample import Image, Sample
-from limner.data.preprocess import Working, prepare, to_network
-from limner.inference.blend import Grid, Scores, activate, blended_rows, enlarged_rows, first_needed
+from limner.data.preprocess import Working, prepare, to_network, working_size
+from limner.inference.blend import Grid, Scores, blended_rows, enlarged_rows, first_needed
 from limner.inference.capacity import WHOLE_PIXELS, Pieces, plan_pieces
+from limner.inference.objects import ObjectDecoder, activate_maps, mirrored_signs
 from limner.inference.source import ArraySource
 from limner.inference.tiles import make_axis
 from limner.inference.working import PreparedRows, WindowedRows, WorkingRows
@@ -51,7 +54,7 @@ class NetworkSegmenter:
 
     Parameters
     ----------
-    predictor : ``(N, C, H, W)`` to logits ``(N, K, H, W)``.
+    predictor : ``(N, C, H, W)`` to ``(N, K + T, H, W)``: logits of the classes, then what the object head answers.
     network_channels : channels that the predictor wants.
     keep_scores : also return scores.
     """
@@ -73,11 +76,30 @@ class NetworkSegmenter:
         pieces = self.pieces(sample.size_hw)
         working = self._working(ArraySource(sample.image), where=sample.name)
         try:
-            labels, scores = self._restore(self._native(working, sample.size_hw, pieces), sample.size_hw)
+            found = self._restore(self._native(working, sample.size_hw, pieces), sample)
         except MemoryError:
             again = pieces.halved(working.size_hw)
-            labels, scores = self._restore(self._native(working, sample.size_hw, again), sample.size_hw)
-        return Prediction(sample.name, labels, self.label_space, scores, time.perf_counter() - start)
+            found = self._restore(self._native(working, sample.size_hw, again), sample)
+        return dataclasses.replace(found, seconds=time.perf_counter() - start)
+
+    def native_maps(self, sample: Sample) -> npt.NDArray[np.float32]:
+        """All that the network answers, ``(K + T, H, W)`` at native size: scores of classes, then the maps of the object head."""
+        pieces = self.pieces(sample.size_hw)
+        working = self._working(ArraySource(sample.image), where=sample.name)
+        return _joined(self._native(working, sample.size_hw, pieces), self.num_maps, sample.size_hw)
+
+    def decoder(self, size_hw: tuple[int, int]) -> ObjectDecoder | None:
+        """What turns maps of a picture of a native size into labels and objects; None where objects are not told apart."""
+        contract = self.contract
+        if contract.objects is None:
+            return None
+        scale = size_hw[0] / working_size(size_hw, contract.scale, contract.resize_hw)[0]
+        return ObjectDecoder(self.label_space, contract.objects, contract.threshold, scale)
+
+    @property
+    def num_maps(self) -> int:
+        """Maps that the predictor answers."""
+        return self.contract.num_maps(self.label_space)
 
     def segment_many(self, samples: Sequence[Sample]) -> list[Prediction]:
         """Labels of each sample, in order; pictures of one working size that fit in one piece are computed as one batch.
@@ -102,24 +124,20 @@ class NetworkSegmenter:
                 for (place, _), scores in zip(part, found, strict=True):
                     sample = samples[place]
                     rows = enlarged_rows(iter([(0, scores)]), (height, width), sample.size_hw)
-                    labels, kept = self._restore(rows, sample.size_hw)
-                    answers[place] = Prediction(sample.name, labels, self.label_space, kept)
+                    answers[place] = self._restore(rows, sample)
         each = (time.perf_counter() - begin) / max(1, len(samples))
-        return [
-            Prediction(found.name, found.labels, found.label_space, found.scores, found.seconds or each)
-            for _, found in sorted(answers.items())
-        ]
+        return [dataclasses.replace(found, seconds=found.seconds or each) for _, found in sorted(answers.items())]
 
     def working_scores(self, image: Image, *, where: str = "") -> npt.NDArray[np.float32]:
-        """Scores ``(K, h, w)`` at working scale."""
+        """Scores ``(K, h, w)`` of the classes at working scale."""
         working = self._working(ArraySource(image), where=where)
         pieces = self.pieces((image.shape[0], image.shape[1]))
-        parts = [scores for _, scores in self._blended(working, pieces)]
+        parts = [scores[: self.label_space.num_maps] for _, scores in self._blended(working, pieces)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def pieces(self, size_hw: tuple[int, int]) -> Pieces:
         """How a picture of a native size is cut, from the memory that is free now."""
-        return plan_pieces(size_hw, self.contract, maps=self.label_space.num_maps)
+        return plan_pieces(size_hw, self.contract, maps=self.num_maps)
 
     def label_rows(
         self, source: Source, *, start: int = 0, pieces: Pieces | None = None, where: str = ""
@@ -179,7 +197,7 @@ class NetworkSegmenter:
             for side, letter in ((height, "y"), (width, "x"))
         )
         grid = Grid(rows, columns, pieces.batch)
-        return blended_rows(working, grid, self._scores, maps=self.label_space.num_maps, start=start)
+        return blended_rows(working, grid, self._scores, maps=self.num_maps, start=start)
 
     def _native(
         self, working: WorkingRows, size_hw: tuple[int, int], pieces: Pieces, *, start: int = 0
@@ -190,19 +208,21 @@ class NetworkSegmenter:
         return enlarged_rows(parts, working.size_hw, size_hw, start=start)
 
     def _scores(self, tiles: Sequence[Working]) -> list[Scores]:
-        """Scores ``(K, h, w)`` of pictures ``(h, w, C)``, averaged over the mirrored copies that the contract asks for.
+        """Maps ``(K + T, h, w)`` of pictures ``(h, w, C)``, averaged over the mirrored copies that the contract asks for.
 
         Those of one size are computed as one batch.
         """
         if len({tile.shape for tile in tiles}) > 1:
             return [self._scores([tile])[0] for tile in tiles]
         x = np.stack([to_network(tile, normalization=self.contract.normalization) for tile in tiles])
-        axes = [{"x": 3, "y": 2}[letter] for letter in self.contract.flips]
-        subsets = [flipped for n in range(len(axes) + 1) for flipped in itertools.combinations(axes, n)]
-        total = np.zeros((len(x), self.label_space.num_maps, *x.shape[2:]), np.float32)
-        for flipped in subsets:
-            mirrored = np.ascontiguousarray(np.flip(x, flipped))
-            total += np.flip(activate(self._logits(mirrored)), flipped)
+        flips = self.contract.flips
+        subsets = [letters for n in range(len(flips) + 1) for letters in itertools.combinations(flips, n)]
+        classes, head = self.label_space.num_maps, self.contract.objects
+        total = np.zeros((len(x), self.num_maps, *x.shape[2:]), np.float32)
+        for letters in subsets:
+            axes = tuple({"x": 3, "y": 2}[letter] for letter in letters)
+            maps = activate_maps(self._logits(np.ascontiguousarray(np.flip(x, axes))), classes, head)
+            total += np.flip(maps, axes) * mirrored_signs(head, classes, "".join(letters))
         total /= np.float32(len(subsets))
         return list(total)
 
@@ -217,23 +237,38 @@ class NetworkSegmenter:
     def _decode(self, scores: Scores) -> Labels:
         return self.label_space.decode(scores, threshold=self.contract.threshold)
 
-    def _restore(
-        self, rows: Iterator[tuple[int, Scores]], size_hw: tuple[int, int]
-    ) -> tuple[Labels, npt.NDArray[np.float32] | None]:
-        """Labels and, when kept, scores at native size.
+    def _restore(self, rows: Iterator[tuple[int, Scores]], sample: Sample) -> Prediction:
+        """Labels, objects and, when kept, scores at native size.
 
         Scores are enlarged bilinearly before the decision; those handed out are calibrated after it.
         """
+        size_hw, decoder, classes = sample.size_hw, self.decoder(sample.size_hw), self.label_space.num_maps
+        objects: Objects | None = None
         labels = np.empty(size_hw, np.uint8 if len(self.label_space) <= 256 else np.uint16)
-        full = np.empty((self.label_space.num_maps, *size_hw), np.float32) if self.keep_scores else None
-        for start, scores in rows:
-            labels[start : start + scores.shape[1]] = self._decode(scores)
-            if full is not None:
-                full[:, start : start + scores.shape[1]] = scores
+        full: npt.NDArray[np.float32] | None = None
+        if decoder is not None:
+            maps = _joined(rows, self.num_maps, size_hw)
+            found, objects = decoder(maps)
+            labels[:] = found
+            full = maps[:classes] if self.keep_scores else None
+        else:
+            full = np.empty((classes, *size_hw), np.float32) if self.keep_scores else None
+            for start, scores in rows:
+                labels[start : start + scores.shape[1]] = self._decode(scores)
+                if full is not None:
+                    full[:, start : start + scores.shape[1]] = scores
         temperature = self.contract.temperature
-        if full is None or temperature == 1:
-            return labels, full
-        return labels, apply_temperature(full, temperature)
+        if full is not None and temperature != 1:
+            full = apply_temperature(full, temperature)
+        return Prediction(sample.name, labels, self.label_space, full, objects=objects)
+
+
+def _joined(rows: Iterator[tuple[int, Scores]], maps: int, size_hw: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Rows of maps as one array ``(maps, H, W)``."""
+    full = np.empty((maps, *size_hw), np.float32)
+    for start, part in rows:
+        full[:, start : start + part.shape[1]] = part
+    return full
 
 
 def _batched(members: list[tuple[int, Working]], most: int) -> Iterator[list[tuple[int, Working]]]:

@@ -13,6 +13,7 @@ from typing import Any
 from limner.core.sides import sided_names
 from limner.data.fingerprint import Fingerprint
 from limner.planning.memory import BYTES_PER_PIXEL, Machine
+from limner.planning.object_rules import choose_diameter, choose_head, choose_reach
 
 MULTIPLE = 32  # the encoder halves five times
 DETAIL_PIXELS = 14.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
@@ -277,6 +278,21 @@ def averaging(s: Situation) -> Choice:
     return Choice(decay, "weights are averaged over about a twelfth of the run, which steadies small validation sets")
 
 
+def object_head(s: Situation) -> Choice:
+    """See `limner.planning.object_rules.choose_head`."""
+    return Choice(*choose_head(s.facts.objects, expected_steps(s)))
+
+
+def object_diameter(s: Situation) -> Choice:
+    """See `limner.planning.object_rules.choose_diameter`."""
+    return Choice(*choose_diameter(s.facts.objects))
+
+
+def object_reach(s: Situation) -> Choice:
+    """See `limner.planning.object_rules.choose_reach`."""
+    return Choice(*choose_reach(s.facts.objects))
+
+
 RULES: dict[str, Callable[[Situation], Choice]] = {
     "data.scale": working_scale,
     "data.patch_hw": patch_size,
@@ -286,6 +302,9 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
     "sampling.batch": batch_size,
     "sampling.patches_per_image": patches_per_image,
     "sampling.foreground_share": foreground_share,
+    "objects.head": object_head,
+    "objects.diameter": object_diameter,
+    "objects.reach": object_reach,
     "augmentation.flip_x": flip_x,
     "augmentation.flip_y": flip_y,
     "augmentation.rotation_degrees": rotation,

@@ -97,7 +97,9 @@ def failures_bfloat16(parity: Parity) -> list[str]:
     return parity.failures(labels=LARGEST_LABELS_BFLOAT16)
 
 
-def compare(reference: Predictor, candidate: Predictor, tiles: Iterable[Batch], *, threshold: float) -> Parity:
+def compare(
+    reference: Predictor, candidate: Predictor, tiles: Iterable[Batch], *, threshold: float, classes: int | None = None
+) -> Parity:
     """Both on the same tiles.
 
     Parameters
@@ -105,11 +107,15 @@ def compare(reference: Predictor, candidate: Predictor, tiles: Iterable[Batch], 
     reference, candidate : the network, and what shall stand for it.
     tiles : batches ``(N, C, h, w)``, at least one.
     threshold : score above which a pixel of a network with one map is foreground.
+    classes : maps that labels are decided from; those behind them tell objects apart. None = all.
     """
-    return compare_logits(((tile, reference(tile)) for tile in tiles), candidate, threshold=threshold)
+    pairs = ((tile, reference(tile)) for tile in tiles)
+    return compare_logits(pairs, candidate, threshold=threshold, classes=classes)
 
 
-def compare_logits(pairs: Iterable[tuple[Batch, Batch]], candidate: Predictor, *, threshold: float) -> Parity:
+def compare_logits(
+    pairs: Iterable[tuple[Batch, Batch]], candidate: Predictor, *, threshold: float, classes: int | None = None
+) -> Parity:
     """As `compare`, for tiles whose logits are known: pairs of a tile and its logits."""
     largest, low, high, different, pixels, number, trouble = 0.0, math.inf, -math.inf, 0, 0, 0, ""
     for tile, expected in pairs:
@@ -120,7 +126,8 @@ def compare_logits(pairs: Iterable[tuple[Batch, Batch]], candidate: Predictor, *
             trouble, different = trouble or why, different + expected[:, 0].size
             continue
         largest = max(largest, float(np.abs(found - expected).max()))
-        different += int(np.count_nonzero(decide(found, threshold) != decide(expected, threshold)))
+        labels = decide(expected[:, :classes], threshold)
+        different += int(np.count_nonzero(decide(found[:, :classes], threshold) != labels))
     return Parity(None if trouble else largest, high - low, different / max(pixels, 1), number, pixels, trouble)
 
 
@@ -177,10 +184,14 @@ def write_vectors(file: Path, reference: Predictor, bundle: Bundle) -> None:
     ``labels_<i>`` ``(N, H, W)`` integers.
     """
     contract, arrays = bundle.contract, dict[str, Any]()
-    channels = int(bundle.arguments["channels"])
+    channels, classes = int(bundle.arguments["channels"]), bundle.label_space.num_maps
     for i, tile in enumerate(synthetic_tiles(channels, normalization=contract.normalization)):
         logits = reference(tile)
-        arrays |= {f"tile_{i}": tile, f"logits_{i}": logits, f"labels_{i}": decide(logits, contract.threshold)}
+        arrays |= {
+            f"tile_{i}": tile,
+            f"logits_{i}": logits,
+            f"labels_{i}": decide(logits[:, :classes], contract.threshold),
+        }
     with file.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
 
@@ -192,7 +203,10 @@ def check_vectors(predictor: Predictor, bundle: Bundle) -> Parity:
     ------
     BundleError : the bundle has none, or they cannot be read.
     """
-    return compare_logits(read_vectors(bundle.folder / VECTORS), predictor, threshold=bundle.contract.threshold)
+    return compare_logits(
+        read_vectors(bundle.folder / VECTORS), predictor, threshold=bundle.contract.threshold,
+        classes=bundle.label_space.num_maps,
+    )  # fmt: skip
 
 
 def read_vectors(file: Path) -> list[tuple[Batch, Batch]]:

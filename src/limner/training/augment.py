@@ -123,3 +123,22 @@ def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int,
         patch = cv2.warpPerspective(image, back, size, flags=cv2.INTER_LINEAR | inverse, borderMode=border)
         target = cv2.warpPerspective(labels, back, size, flags=cv2.INTER_NEAREST | inverse, borderMode=border)
     return patch.reshape(*patch_hw, image.shape[2]), target
+
+
+def warp_ids(variation: Variation, ids: Array, patch_hw: tuple[int, int], *, beyond: int) -> Array:
+    """The patch of object ids ``(h, w)`` uint16: nearest, never mixed; `beyond` outside of the picture.
+
+    Images and labels are mirrored there, ids are not: a mirrored object would be one with that which it is the image of.
+    """
+    size, bent, border = patch_hw[::-1], variation.deformation, cv2.BORDER_CONSTANT
+    if bent is None:
+        found = cv2.warpAffine(
+            ids, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=border, borderValue=(beyond,)
+        )
+    elif bent.has_field:
+        x, y = source_map(variation.matrix, bent, patch_hw)
+        found = cv2.remap(ids, x, y, cv2.INTER_NEAREST, borderMode=border, borderValue=(beyond,))
+    else:
+        back, flags = source_matrix(variation.matrix, bent), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        found = cv2.warpPerspective(ids, back, size, flags=flags, borderMode=border, borderValue=(beyond,))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,8 @@ from torch import Tensor
 
 from limner.core.errors import MachineError
 from limner.core.files import disk_errors
+from limner.core.object_head import MAPS, QUERIES, working_diameter
+from limner.core.objects import Objects
 from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset
@@ -26,7 +29,8 @@ from limner.training.augment import draw
 from limner.training.crops import Crops, cut
 from limner.training.device_warp import warp_crops
 from limner.training.intensity import change_intensity
-from limner.training.mixing import Piece, Window, draw_windows, lay_down
+from limner.training.mixing import BEYOND, MOST_IDS, Piece, Window, draw_windows, lay_down, lay_down_ids
+from limner.training.object_targets import UNKNOWN, object_targets
 
 IGNORE = 255  # marks pixels that are not valid, in cached labels only
 POINTS_PER_CLASS = 4000
@@ -36,20 +40,27 @@ MIXING = 1  # where in a patch's randomness its mixing lies; its further pieces 
 
 @dataclass(frozen=True)
 class Cached:
-    """One picture at working scale: image ``(h, w, C)``, labels ``(h, w)`` with `IGNORE`, and where its classes are."""
+    """One picture at working scale: image ``(h, w, C)``, labels ``(h, w)`` with `IGNORE`, where its classes are, object ids."""
 
     image: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     points_yx: dict[int, npt.NDArray[np.int32]]
+    ids: npt.NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Finished patches: ``images (N, C, h, w)`` float32, ``target (N, h, w)`` int64, ``valid (N, h, w)`` bool."""
+    """Finished patches: ``images (N, C, h, w)`` float32, ``target (N, h, w)`` int64, ``valid (N, h, w)`` bool.
+
+    Where objects are told apart also ``instances (N, h, w)`` int32, -1 = not known, and the maps ``(N, T, h, w)`` float32 that the
+    head is taught.
+    """
 
     images: npt.NDArray[np.float32]
     target: npt.NDArray[np.int64]
     valid: npt.NDArray[np.bool_]
+    instances: npt.NDArray[np.int32] | None = None
+    maps: npt.NDArray[np.float32] | None = None
 
 
 class PatchLoader:
@@ -87,7 +98,9 @@ class PatchLoader:
                 where="augmentation.device",
                 fix="--set augmentation.device=auto",
             )
-        self.sends_crops = on_gpu and recipe.augmentation.device != "cpu"
+        self.head = recipe.objects.head if MAPS[recipe.objects.head] or recipe.objects.head == QUERIES else ""
+        # the maps of objects are made from ids on the processor
+        self.sends_crops = on_gpu and recipe.augmentation.device != "cpu" and not self.head
         self.dtype = np.uint8 if len(dataset.label_space) < IGNORE else np.uint16
         self.ignore = IGNORE if self.dtype == np.uint8 else 65535
         self.workers = max(1, min(8, (os.cpu_count() or 2) // 2))
@@ -108,10 +121,12 @@ class PatchLoader:
 
     def batch(self, step: int) -> Batch:
         """The patches of a step counted from 0 over the whole run, finished on the processor."""
-        images, labels = zip(*(self._finish(pieces) for pieces in self._patches(step)), strict=True)
+        patches = self._patches(step)
+        images, labels = zip(*(self._finish(pieces) for pieces in patches), strict=True)
         target = np.stack(labels)
         valid = target != self.ignore
-        return Batch(np.stack(images), np.where(valid, target, 0).astype(np.int64), valid)
+        batch = Batch(np.stack(images), np.where(valid, target, 0).astype(np.int64), valid)
+        return self._with_objects(batch, patches) if self.head else batch
 
     def crops(self, step: int) -> Crops:
         """The patches of a step, to be finished by `to_device`."""
@@ -171,12 +186,21 @@ class PatchLoader:
             patch_hw=window.size_hw,
             channels=self.channels,
         )
-        return Piece(picture.image, picture.labels, variation, window)
+        return Piece(picture.image, picture.labels, variation, window, picture.ids)
 
     def _finish(self, pieces: list[Piece]) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
         image, labels = lay_down(pieces, self.recipe.data.patch_hw)
         changed = change_intensity(pieces[0].variation, image)
         return to_network(changed, normalization=self.recipe.data.normalization), labels
+
+    def _with_objects(self, batch: Batch, patches: list[list[Piece]]) -> Batch:
+        """The batch with the objects of its patches."""
+        data, part = self.recipe.data, self.recipe.objects
+        ids = [lay_down_ids(pieces, data.patch_hw) for pieces in patches]
+        instances = np.where(batch.valid, np.stack(ids), UNKNOWN).astype(np.int32)
+        diameter = working_diameter(part.diameter, data.scale)
+        maps = [object_targets(one, head=self.head, diameter=diameter) for one in instances]
+        return dataclasses.replace(batch, instances=instances, maps=np.stack(maps))
 
     def _load(self, dataset: Dataset, index: int) -> Cached:
         sample = dataset.load(dataset.items[index])
@@ -202,21 +226,32 @@ class PatchLoader:
                 flat = np.flatnonzero(labels == class_id)
                 chosen = rng.choice(flat, min(len(flat), POINTS_PER_CLASS), replace=False)
                 points[int(class_id)] = np.stack(np.unravel_index(chosen, labels.shape), axis=1).astype(np.int32)
-        return Cached(np.ascontiguousarray(image), labels, points)
+        ids = None
+        if self.head:
+            objects = sample.objects or Objects.none(sample.size_hw)
+            # more objects than ids: the first and the 65,535th of a picture are too far apart to meet in a patch
+            numbers = np.where(objects.ids > 0, (objects.ids - 1) % MOST_IDS + 1, 0).astype(np.uint16)
+            if sample.valid is not None:
+                numbers[~sample.valid] = BEYOND
+            ids = np.ascontiguousarray(resize_labels(numbers, labels.shape))
+        return Cached(np.ascontiguousarray(image), labels, points, ids)
 
     def _keep(self, picture: Cached, number: int) -> Cached:
         """In memory up to `CACHE_BYTES`, else as a memory-mapped file."""
-        self._bytes += picture.image.nbytes + picture.labels.nbytes
+        arrays = {"image": picture.image, "labels": picture.labels}
+        if picture.ids is not None:
+            arrays["ids"] = picture.ids
+        self._bytes += sum(array.nbytes for array in arrays.values())
         if self._bytes <= CACHE_BYTES:
             return picture
         self._cache.mkdir(parents=True, exist_ok=True)
-        mapped = []
-        for kind, array in (("image", picture.image), ("labels", picture.labels)):
+        mapped: dict[str, Any] = {}
+        for kind, array in arrays.items():
             file = self._cache / f"{number}_{kind}.npy"
             with disk_errors(file):
                 np.save(file, array)
-            mapped.append(np.load(file, mmap_mode="r", allow_pickle=False))
-        return Cached(mapped[0], mapped[1], picture.points_yx)
+            mapped[kind] = np.load(file, mmap_mode="r", allow_pickle=False)
+        return dataclasses.replace(picture, **mapped)
 
 
 def to_device(batch: Batch | Crops, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -241,3 +276,11 @@ def to_device(batch: Batch | Crops, device: torch.device) -> tuple[Tensor, Tenso
             images, target, valid = (tensor.pin_memory() for tensor in (images, target, valid))
         images, target, valid = (tensor.to(device, non_blocking=True) for tensor in (images, target, valid))
         return images.contiguous(memory_format=torch.channels_last), target, valid
+
+
+def objects_to_device(batch: Batch | Crops, device: torch.device) -> tuple[Tensor, Tensor] | None:
+    """Maps ``(N, T, h, w)`` float32 and instances ``(N, h, w)`` int32 of a batch; None where objects are not told apart."""
+    if isinstance(batch, Crops) or batch.instances is None or batch.maps is None:
+        return None
+    maps, instances = torch.from_numpy(batch.maps), torch.from_numpy(batch.instances)
+    return maps.to(device, non_blocking=True), instances.to(device, non_blocking=True)

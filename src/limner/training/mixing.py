@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.recipe_parts import AugmentationPart
-from limner.training.augment import Variation, warp
+from limner.training.augment import Variation, warp, warp_ids
 
 Array = npt.NDArray[Any]
 
+BEYOND = 65535  # in ids: a pixel outside of the picture, or one whose object is not known
+MOST_IDS = BEYOND - 1  # of one patch
 CROSSING = (0.3, 0.7)  # where the four pictures of a mosaic meet, in units of the patch's sides
 RECTANGLE = (0.25, 0.7)  # sides of the rectangle from another picture, in units of the patch's: 6 to 49 % of its area
 
@@ -55,12 +57,14 @@ class Piece:
     labels : ``(H, W)``.
     variation : drawn for a patch of the window's size.
     window : where the piece goes.
+    ids : object ids ``(H, W)`` uint16, `BEYOND` where they are not known; None where objects are not told apart.
     """
 
     image: Array
     labels: Array
     variation: Variation
     window: Window
+    ids: Array | None = None
 
 
 def draw_windows(rng: np.random.Generator, part: AugmentationPart, patch_hw: tuple[int, int]) -> tuple[Window, ...]:
@@ -100,3 +104,21 @@ def lay_down(pieces: Sequence[Piece], patch_hw: tuple[int, int]) -> tuple[Array,
             piece.variation, piece.image, piece.labels, piece.window.size_hw
         )
     return image, labels
+
+
+def lay_down_ids(pieces: Sequence[Piece], patch_hw: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Object ids ``(h, w)`` int32 of the patch that `pieces` make, -1 where not known; those of two pieces are never the same."""
+    ids = np.zeros(patch_hw, np.int32)
+    used = 0
+    for piece in pieces:
+        assert piece.ids is not None
+        part = warp_ids(piece.variation, piece.ids, piece.window.size_hw, beyond=BEYOND).astype(np.int32)
+        unknown = part == BEYOND
+        part[unknown] = 0
+        if part.any():
+            highest = int(part.max())
+            part[part > 0] += used
+            used += highest
+        part[unknown] = -1
+        ids[piece.window.slices] = part
+    return ids

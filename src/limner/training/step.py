@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from limner.core.errors import MachineError
+from limner.core.object_head import MAPS
 from limner.core.recipe import Recipe
 from limner.losses import compound_loss, supervised_loss
+from limner.losses.object_maps import object_map_loss
 from limner.training.crops import Crops
 from limner.training.distributed import Crew
-from limner.training.loader import Batch, to_device
+from limner.training.loader import Batch, objects_to_device, to_device
 from limner.training.optimize import set_rate
 
 APART = 2_654_435_761  # between the seeds of two processes: torch looks at 32 bits only, and no run has so many steps
@@ -124,7 +126,8 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         images, target, valid = to_device(batch, self.crew.device)
         own = torch.zeros((), device=self.crew.device)
-        pieces = list(zip(*(tensor.tensor_split(self.parts) for tensor in (images, target, valid)), strict=True))
+        tensors = (images, target, valid, *(objects_to_device(batch, self.crew.device) or ()))
+        pieces = list(zip(*(tensor.tensor_split(self.parts) for tensor in tensors), strict=True))
         for number, piece in enumerate(pieces, 1):
             # gradients are averaged over the processes, which need not have the same number of patches
             share = len(piece[0]) * self.crew.place.world / self.recipe.sampling.batch
@@ -157,7 +160,9 @@ class Learner:
             torch.cuda.empty_cache()
         return True
 
-    def _loss(self, images: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    def _loss(
+        self, images: Tensor, target: Tensor, valid: Tensor, maps: Tensor | None = None, instances: Tensor | None = None
+    ) -> Tensor:
         try:
             outputs = self.model(images)
         except Exception as error:
@@ -170,6 +175,13 @@ class Learner:
                     fix="install one, or --set optimizer.compile=false",
                 ) from error
             raise
+        levels = list(outputs) if self.supervised else [outputs]
+        total = torch.zeros((), device=images.device)
+        names = MAPS[self.recipe.objects.head]
+        if names and maps is not None and instances is not None:
+            classes = levels[0].shape[1] - len(names)
+            total = self.recipe.objects.weight * object_map_loss(levels[0][:, classes:], maps, instances, names=names)
+            levels = [level[:, :classes] for level in levels]
         if self.supervised:
-            return supervised_loss(outputs, target, valid, self.recipe.loss)
-        return compound_loss(outputs, target, valid, self.recipe.loss)
+            return total + supervised_loss(levels, target, valid, self.recipe.loss)
+        return total + compound_loss(levels[0], target, valid, self.recipe.loss)

@@ -1,0 +1,168 @@
+"""Maps of a network to object ids: one function for each decoder, NumPy and OpenCV alone.
+
+All of them are local: which object a pixel belongs to does not depend on anything farther away than the object reaches. They are
+written for whole pictures at once; nothing loops over objects.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from limner.data.object_fields import flow_of
+
+Ids = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+
+SINK_VOTES = 3  # pixels that end within 3 x 3 pixels, where a flow comes together
+FARTHEST_VOTE = 0.75  # of a diameter: pixels that point farther away from all centres belong to none of them
+
+
+def components(inside: Mask) -> Ids:
+    """Connected areas (8 neighbours) of ``(H, W)``, numbered from 1."""
+    return np.asarray(cv2.connectedComponents(inside.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)[1], np.int32)
+
+
+def from_distance(inside: Mask, distance: Float32, *, seed: float) -> Ids:
+    """Seeded watershed: areas of a high distance to the outline are seeds, which grow down the distance inside of `inside`.
+
+    Parameters
+    ----------
+    inside : ``(H, W)`` pixels of things.
+    distance : ``(H, W)`` in [0, 1], 1 at the innermost pixel of an object.
+    seed : pixels above it are seeds.
+
+    Returns
+    -------
+    Ids of all pixels of `inside`; an area without any seed is an object of its own.
+
+    References
+    ----------
+    Meyer 1992 (watershed by flooding), as OpenCV has it.
+    """
+    seeds = components(inside & (distance > seed))
+    return _grown(inside, seeds, distance)
+
+
+def from_centres(
+    inside: Mask, centre: Float32, offset_y: Float32, offset_x: Float32, *, seed: float, diameter: float
+) -> Ids:
+    """Peaks of the centre map; each pixel goes to the peak nearest to where its offset points.
+
+    Parameters
+    ----------
+    inside : ``(H, W)`` pixels of things.
+    centre : ``(H, W)`` in [0, 1].
+    offset_y, offset_x : ``(H, W)`` to the centre of the pixel's object, in diameters.
+    seed : peaks below are none. diameter : in pixels of these maps.
+
+    Returns
+    -------
+    Ids of all pixels of `inside`; an area that no peak gets any pixel of is an object of its own.
+
+    References
+    ----------
+    Cheng et al. 2020, arXiv:1911.10194, section 3.2.
+    """
+    width = 2 * max(1, round(0.15 * diameter)) + 1
+    highest = cv2.dilate(centre, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    peaks = components((centre >= highest) & (centre > seed) & inside)
+    if not peaks.any():
+        return components(inside)
+    distance, nearest = cv2.distanceTransformWithLabels(
+        (peaks == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    owner = np.zeros(int(nearest.max()) + 1, np.int32)  # the labels number the pixels of peaks
+    owner[nearest[peaks > 0]] = peaks[peaks > 0]
+    rows, columns = np.nonzero(inside)
+    to_y = np.clip(np.rint(rows + offset_y[rows, columns] * diameter), 0, inside.shape[0] - 1).astype(np.intp)
+    to_x = np.clip(np.rint(columns + offset_x[rows, columns] * diameter), 0, inside.shape[1] - 1).astype(np.intp)
+    ids = np.zeros(inside.shape, np.int32)
+    near = distance[to_y, to_x] <= FARTHEST_VOTE * diameter
+    ids[rows, columns] = np.where(near, owner[nearest[to_y, to_x]], 0)
+    return _grown(inside, ids, None)
+
+
+def from_flow(inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flow_error: float) -> Ids:
+    """Pixels that flow together are an object.
+
+    Where a pixel is after 2^n steps is found by putting the map of 2^(n-1) steps into itself, so that the way of any length takes
+    a few lookups. Objects whose flow is not the one that their outline asks for are given up.
+
+    Parameters
+    ----------
+    inside : ``(H, W)`` pixels of things.
+    flow_y, flow_x : ``(H, W)`` steps towards the inside of the pixel's object, about 1 long.
+    reach : no pixel flows farther, in pixels.
+    flow_error : largest mean squared difference between both flows; 4 and more: none is given up.
+
+    Returns
+    -------
+    Ids; pixels that flow together with too few others have none.
+
+    References
+    ----------
+    Stringer et al. 2021, doi:10.1038/s41592-020-01018-x (flows, their check); Cutler et al. 2022,
+    doi:10.1038/s41592-022-01639-4 (ends along a line are one object).
+    """
+    height, width = inside.shape
+    length = np.maximum(np.sqrt(flow_y**2 + flow_x**2), 1.0)
+    grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    to_x = np.clip(grid_x + np.where(inside, flow_x / length, 0), 0, width - 1).astype(np.float32)
+    to_y = np.clip(grid_y + np.where(inside, flow_y / length, 0), 0, height - 1).astype(np.float32)
+    for _ in range(max(1, math.ceil(math.log2(max(2, reach))))):
+        to_x, to_y = cv2.remap(to_x, to_x, to_y, cv2.INTER_LINEAR), cv2.remap(to_y, to_x, to_y, cv2.INTER_LINEAR)
+    end_y, end_x = np.rint(to_y[inside]).astype(np.intp), np.rint(to_x[inside]).astype(np.intp)
+    votes = np.bincount(end_y * width + end_x, minlength=height * width).reshape(height, width).astype(np.float32)
+    sinks = components(cv2.boxFilter(votes, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT) >= SINK_VOTES)
+    ids = np.zeros(inside.shape, np.int32)
+    ids[inside] = sinks[end_y, end_x]
+    ids = _without_lines(inside, ids)
+    return _consistent(ids, flow_y, flow_x, flow_error) if flow_error < 4 else ids
+
+
+def _consistent(ids: Ids, flow_y: Float32, flow_x: Float32, flow_error: float) -> Ids:
+    """The ids without those whose outline asks for another flow."""
+    wanted_y, wanted_x = flow_of(ids)
+    error = ((wanted_y - flow_y) ** 2 + (wanted_x - flow_x) ** 2).ravel()
+    number = np.maximum(np.bincount(ids.ravel()), 1)
+    kept = np.bincount(ids.ravel(), weights=error) / number <= flow_error
+    kept[0] = False
+    return np.where(kept[ids], ids, 0).astype(np.int32)
+
+
+def _grown(inside: Mask, seeds: Ids, height: Float32 | None) -> Ids:
+    """Seeds grown over all pixels of `inside` that they reach in it, from high to low; what none reaches is numbered on its own.
+
+    Parameters
+    ----------
+    height : ``(H, W)`` in [0, 1]; None = flat, so that all seeds grow alike.
+    """
+    outside = int(seeds.max(initial=0)) + 1
+    markers = np.where(inside, seeds, outside).astype(np.int32)
+    # watershed leaves a line of -1 between areas, and its own frame of one pixel: a border takes the frame
+    markers = cv2.copyMakeBorder(markers, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(outside,))
+    surface = np.zeros(markers.shape, np.uint8)
+    if height is not None:
+        surface[1:-1, 1:-1] = np.clip(255 * (1 - height), 0, 255)
+    cv2.watershed(cv2.cvtColor(surface, cv2.COLOR_GRAY2BGR), markers)
+    ids = np.where(inside, markers[1:-1, 1:-1], 0).astype(np.int32)
+    ids[ids == outside] = 0
+    ids = _without_lines(inside, ids)
+    rest = components(inside & (ids <= 0))
+    return np.where(rest > 0, rest + outside, np.maximum(ids, 0)).astype(np.int32)
+
+
+def _without_lines(inside: Mask, ids: Ids) -> Ids:
+    """Lines between areas, and other pixels of `inside` without an id, get the greatest id beside them, a few times over."""
+    for _ in range(3):
+        open_ = inside & (ids <= 0)
+        if not open_.any():
+            break
+        around = cv2.dilate(np.maximum(ids, 0).astype(np.float32), np.ones((3, 3), np.uint8))
+        ids = np.where(open_, around.astype(np.int32), ids).astype(np.int32)
+    return ids

@@ -1,0 +1,131 @@
+"""Decoders against objects whose maps are known, and the rules that hold for all of them."""
+
+import cv2
+import numpy as np
+import pytest
+
+from limner.core.labels import LabelSpace
+from limner.core.object_head import DECODERS, MAPS, QUERIES, ObjectHead
+from limner.inference.object_decoders import components, from_centres, from_distance
+from limner.inference.objects import ObjectDecoder, activate_maps, mirrored_signs, without_small_stuff
+from limner.training.object_targets import object_targets
+
+CELLS = LabelSpace(("background", "cell"), things=("cell",))
+SCENE = LabelSpace(("background", "sky", "round", "square"), things=("round", "square"))
+READERS = tuple(name for name in DECODERS if name not in ("components", QUERIES))
+
+
+def discs(size_hw=(71, 113)):
+    """Rows of discs that touch each other, of two sizes."""
+    ids = np.zeros(size_hw, np.int32)
+    for number, (x, y, radius) in enumerate(
+        [(12, 12, 10), (32, 12, 10), (53, 14, 11), (90, 20, 17), (20, 50, 14), (48, 50, 14)]
+    ):
+        cv2.circle(ids, (x, y), radius, number + 1, -1)
+    return ids
+
+
+def maps_of(ids, head="both", diameter=20.0):
+    return np.concatenate([(ids > 0)[None].astype(np.float32), object_targets(ids, head=head, diameter=diameter)])
+
+
+def head(decoder, **options):
+    return ObjectHead("both", decoder, 20.0, **{"reach": 60, "seed": 0.4, **options})
+
+
+def least_iou(found, true):
+    """The least over the true objects of the best IoU with any found one."""
+    return min(
+        max(
+            ((found == f) & (true == t)).sum() / ((found == f) | (true == t)).sum() for f in np.unique(found[true == t])
+        )
+        for t in np.unique(true[true > 0])
+    )
+
+
+@pytest.mark.parametrize("decoder", READERS)
+def test_touching_objects_come_apart(decoder):
+    ids = discs()
+    labels, objects = ObjectDecoder(CELLS, head(decoder), 0.5)(maps_of(ids))
+    assert len(objects) == 6 and least_iou(objects.ids, ids) > 0.85
+    assert (labels == objects.class_map()).all() and objects.scores.min() > 0.99
+    assert components(ids > 0).max() == 3  # they touch
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_the_scale_changes_only_the_size(decoder):
+    if decoder == QUERIES:
+        pytest.skip("query masks have a decoder of their own")
+    ids = discs()
+    large = cv2.resize(maps_of(ids).transpose(1, 2, 0), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR).transpose(
+        2, 0, 1
+    )
+    small = ObjectDecoder(CELLS, head(decoder), 0.5)(maps_of(ids))[1]
+    found = ObjectDecoder(CELLS, head(decoder, reach=120), 0.5, scale=2.0)(large)[1]
+    assert len(found) == len(small)
+
+
+@pytest.mark.parametrize("decoder", [name for name in DECODERS if name != QUERIES])
+def test_nothing_everything_and_one_pixel(decoder):
+    decode = ObjectDecoder(CELLS, head(decoder), 0.5)
+    for ids in (np.zeros((5, 7), np.int32), np.ones((5, 7), np.int32), np.zeros((1, 1), np.int32)):
+        labels, objects = decode(maps_of(ids))
+        assert labels.shape == ids.shape == objects.ids.shape
+        assert len(objects) == (1 if ids.any() else 0)
+
+
+def test_an_area_without_seed_is_an_object_of_its_own():
+    inside = np.zeros((9, 20), bool)
+    inside[2:7, 2:7] = inside[2:7, 12:17] = True
+    distance = np.where(inside, np.float32(0.1), np.float32(0))
+    distance[4, 4] = 0.9
+    assert from_distance(inside, distance, seed=0.5).max() >= 2
+    flat = np.zeros_like(distance)
+    assert len(np.unique(from_centres(inside, flat, flat, flat, seed=0.5, diameter=5))) == 3
+
+
+def test_a_flow_that_leads_nowhere_is_given_up():
+    ids = discs()
+    maps = maps_of(ids)
+    right, radius = ids == 4, np.random.default_rng(0).normal(size=(2, *ids.shape))
+    maps[5:, right] = (radius / np.linalg.norm(radius, axis=0))[:, right]
+    strict = ObjectDecoder(CELLS, head("flow", flow_error=0.6), 0.5)(maps)[1]
+    lenient = ObjectDecoder(CELLS, head("flow", flow_error=4.0), 0.5)(maps)[1]
+    assert not strict.ids[right].any() and lenient.ids[right].any()
+    assert len(np.unique(strict.ids[~right])) == 6  # the five others and the background
+
+
+def test_classes_by_majority_and_small_ones_taken_away():
+    scores = np.zeros((4, 12, 20), np.float32)
+    scores[0] = 0.1
+    scores[2, 2:8, 2:8], scores[3, 2:8, 7] = 0.9, 0.95  # one object, a column of which looks like another class
+    scores[3, 10, 15] = 0.9  # a crumb
+    scores[1, :2] = 0.8  # stuff
+    decode = ObjectDecoder(SCENE, ObjectHead("components", "components", 5.0, min_area=4), 0.5)
+    labels, objects = decode(scores)
+    assert objects.classes.tolist() == [2] and (labels[2:8, 2:8] == 2).all() and labels[10, 15] == 0
+    assert (labels[:2] == 1).all() and not objects.ids[:2].any()
+
+
+def test_small_stuff_becomes_void():
+    labels = np.zeros((8, 12), np.uint8)
+    labels[:4], labels[6, 3], labels[7, 10:] = 1, 1, 2
+    things = np.array([False, False, True, True])
+    found = without_small_stuff(labels, things, 3)
+    assert (found[:4] == 1).all() and found[6, 3] == 0 and (found[7, 10:] == 2).all() and labels[6, 3] == 1
+
+
+def test_a_mirrored_picture_gives_mirrored_maps():
+    ids = discs()
+    maps = maps_of(ids)
+    for letters, axes in (("x", (2,)), ("y", (1,)), ("xy", (1, 2))):
+        mirrored = maps_of(np.ascontiguousarray(np.flip(ids, [axis - 1 for axis in axes])))
+        back = np.flip(mirrored, axes) * mirrored_signs(head("flow"), 1, letters)
+        assert np.allclose(back, maps, atol=0.02)
+
+
+def test_only_classes_are_activated():
+    logits = np.random.default_rng(0).normal(size=(2, 3 + len(MAPS["flow"]), 5, 7)).astype(np.float32)
+    found = activate_maps(logits, 3, ObjectHead("flow", "flow", 5.0))
+    assert np.allclose(found[:, :3].sum(1), 1, atol=1e-5) and (found[:, 3:] == logits[:, 3:]).all()
+    assert activate_maps(logits[:, :3], 3, None).shape == (2, 3, 5, 7)
