@@ -28,8 +28,8 @@ from tools.locked import Pin, read_lock
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "LICENSES" / "THIRD_PARTY.md"
 ALLOWED = frozenset({
-    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "HPND", "ISC", "MIT", "MIT-CMU",
-    "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib",
+    "0BSD", "Apache-2.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "MIT",
+    "MIT-CMU", "MPL-2.0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib",
 })  # fmt: skip
 EXCEPTIONS = frozenset({"LLVM-exception"})  # that only give more freedom
 NVIDIA = "LicenseRef-NVIDIA-Proprietary"
@@ -37,6 +37,7 @@ GPU_PARTS = re.compile(
     r"nvidia-.*|cuda-toolkit"
 )  # NVIDIA's libraries: torch asks for them on Linux; never in our wheel
 WORDS = {  # what packages write into free text and classifiers, lower case, to SPDX
+    "apache 2.0 license": "Apache-2.0",
     "apache 2.0": "Apache-2.0", "apache license 2.0": "Apache-2.0", "apache software license": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0", "apache-2.0": "Apache-2.0",
     "bsd": "BSD", "bsd license": "BSD", "3-clause bsd license": "BSD-3-Clause", "bsd 3-clause": "BSD-3-Clause",

@@ -59,3 +59,22 @@ def test_sixteen_bit_pictures_with_ignored_pixels_are_shown(tmp_path):
     check(data, out=tmp_path / "out")
     page = (tmp_path / "out/contact_sheet.html").read_text(encoding="utf-8")
     assert page.count('class="classes"') == 2 and "1 x uint16" in page and "255" in page
+
+
+def test_single_objects_are_outlined_where_they_are_told_apart(tmp_path):
+    ids = np.zeros((60, 90), np.uint16)
+    ids[20:40, 10:45], ids[20:40, 45:80] = 3, 9
+    seams = []
+    for kind in ("areas", "objects"):
+        data = tmp_path / kind
+        for i in range(2):
+            save(data / f"images/p{i}.png", picture(i, (60, 90)))
+            save(data / f"masks/p{i}.png", (ids > 0).astype(np.uint8))
+            if kind == "objects":
+                save(data / f"instances/p{i}.png", ids)
+        check(data, out=tmp_path / f"{kind}_out")
+        sheet = read_image(tmp_path / f"{kind}_out/contact_sheet.png").astype(int)
+        seams.append(sheet[30, 43:47])
+        page = (tmp_path / f"{kind}_out/contact_sheet.html").read_text(encoding="utf-8")
+        assert ("OBJECT_SIZES" in page) == (kind == "objects")
+    assert (np.abs(seams[1] - seams[0]).sum(axis=1) > 60).sum() >= 2  # both sides of the seam are drawn as outlines

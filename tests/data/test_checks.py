@@ -28,6 +28,7 @@ def test_a_clean_set_has_no_findings_and_the_agreed_shape(tmp_path):
         "format": "folders", "samples": 12, "channels": 3,
         "classes": [{"id": 0, "name": "background"}, {"id": 1, "name": "foreground"}],
         "mask_reading": "0 and 1: 0 is background, 1 is foreground", "splits": {}, "findings": [], "blocking": False,
+        "objects": [],
     }  # fmt: skip
 
 

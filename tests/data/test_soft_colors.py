@@ -116,5 +116,9 @@ def test_colours_that_number_objects_are_a_warning(tmp_path):
             y, x = divmod(k, 4)
             pixels[y * 20 + 2 : y * 20 + 15, x * 22 + 3 : x * 22 + 18] = (17 * k + 5, 60 * i + 9, 200 - 13 * k)
         paths.append(save(tmp_path / f"m{i}.png", pixels))
-    _, (finding,) = decide_reading(paths, Declared())
+    reading, (finding,) = decide_reading(paths, Declared())
+    assert (finding.code, finding.level) == ("MASK_COLOURS", "warning")
+    assert "each object (36 colours)" in finding.message
+    assert reading.is_numbered
+    reading, (finding,) = decide_reading(paths, Declared(masks_are="classes"))
     assert (finding.code, finding.level) == ("MASK_COLOURS", "warning") and "36 of 36 colours" in finding.message

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from limner.metrics.object_table import OBJECT_TABLE
 from limner.metrics.table import TABLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
@@ -20,9 +21,11 @@ def test_examples_run(block):
 
 
 def test_every_metric_has_its_row():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     for name in TABLE:
         assert re.search(rf"^\| `{name}` \|", PAGE, re.M), name
+    for name in OBJECT_TABLE:
+        assert re.search(rf"^\| [^|]*`{name}`", PAGE, re.M), name
 
 
 def test_eight_tools_stand_beside_ours():

@@ -29,23 +29,35 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 @contextlib.contextmanager
 def program(*arguments, module="tests.server.program", environment=None):
-    """A process and the document that it printed when it was ready."""
+    """A process, the document that it printed when it was ready, and what it told on stderr so far, a line each.
+
+    Its stderr is read all the time: among its lines is one for each request, `until` alone makes any number of them, and a
+    full pipe would hold the server up.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         cwd=Path(__file__).parents[2], env={**os.environ, **(environment or {})},
     )  # fmt: skip
-    lines = []
+    lines, told = [], []
+    listener = threading.Thread(target=lambda: told.extend(iter(process.stderr.readline, "")))
+    listener.start()
     try:
         while True:
             line = process.stdout.readline()
-            assert line, process.stderr.read()
+            if not line:
+                listener.join(30)
+            assert line, "".join(told)
             lines.append(line)
             with contextlib.suppress(json.JSONDecodeError):
-                yield process, json.loads("".join(lines))
+                document = json.loads("".join(lines))
                 break
+        yield process, document, told
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        listener.join(30)
+        process.stdout.close()
+        process.stderr.close()
 
 
 class Callers:
@@ -75,11 +87,24 @@ class Callers:
             thread.join(30)
 
 
-def under_way(url):
-    """Requests that are being answered, this one not counted."""
+def metric(url, name):
+    """A number of the server; 0 before there is one."""
     text = httpx.get(f"{url}/metrics", timeout=30, trust_env=False).text
-    (line,) = [line for line in text.splitlines() if line.startswith("limner_in_flight ")]
-    return float(line.split()[1]) - 1
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.split("{")[0].split()[0] == name)
+
+
+def under_way(url):
+    """Requests that are being answered, this one not counted; those may still be refused."""
+    return metric(url, "limner_in_flight") - 1
+
+
+def begun(url):
+    """Pictures that were accepted, and whose turn has come."""
+    return metric(url, "limner_queue_wait_seconds_count")
+
+
+def is_stopping(told):
+    return any("stopping" in line for line in list(told))
 
 
 def until(claim):
@@ -91,7 +116,7 @@ def until(claim):
 
 
 def test_a_server_told_to_stop_answers_what_it_accepted():
-    with program(0.05, 30, 8) as (process, document):
+    with program(0.05, 30, 8) as (process, document, _):
         callers = Callers(document["url"], 12)
         until(lambda: callers.statuses.count(200) >= 5)
         process.send_signal(signal.SIGTERM)
@@ -102,7 +127,7 @@ def test_a_server_told_to_stop_answers_what_it_accepted():
 
 
 def test_readiness_ends_at_once_and_work_in_time():
-    with program(-1, 30, 8) as (process, document):
+    with program(-1, 30, 8) as (process, document, told):
         answers = []
         client = httpx.Client(base_url=document["url"], timeout=30, trust_env=False)
         thread = threading.Thread(
@@ -111,9 +136,9 @@ def test_readiness_ends_at_once_and_work_in_time():
             )
         )
         thread.start()
-        until(lambda: under_way(document["url"]) == 1)
+        until(lambda: begun(document["url"]) == 1)
         process.send_signal(signal.SIGTERM)
-        assert "stopping" in process.stderr.readline() + process.stderr.readline()
+        until(lambda: is_stopping(told))
         assert not answers
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
@@ -127,24 +152,24 @@ def test_readiness_ends_at_once_and_work_in_time():
 
 
 def test_grace_ends_and_the_rest_is_refused():
-    with program(-1, 0.3, 8) as (process, document):
+    with program(-1, 0.3, 8) as (process, document, _):
         callers = Callers(document["url"], 2)
         until(lambda: under_way(document["url"]) == 2)
         time.sleep(0.1)  # one is computed or both are being decoded: on a busy machine nobody knows
-        begun = time.monotonic()
+        start = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-        assert time.monotonic() - begun < 15
+        assert time.monotonic() - start < 15
         callers.join()
     assert callers.statuses == [503, 503] and callers.lost == []
 
 
 def test_a_second_signal_ends_it_at_once():
-    with program(-1, 19, 8) as (process, document):
+    with program(-1, 19, 8) as (process, document, told):
         callers = Callers(document["url"], 1)
-        until(lambda: under_way(document["url"]) == 1)
+        until(lambda: begun(document["url"]) == 1)
         process.send_signal(signal.SIGTERM)
-        process.stderr.readline()
+        until(lambda: is_stopping(told))  # two signals at once would be one
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 130
@@ -158,10 +183,8 @@ def test_the_command_serves_a_method_and_hides_its_token():
     taken.bind(("127.0.0.1", 0))
     taken.listen()
     port = taken.getsockname()[1]
-    with (
-        taken,
-        program("serve", "otsu", "--port", port, "--token", secret, "--json", module="limner") as (process, document),
-    ):
+    command = program("serve", "otsu", "--port", port, "--token", secret, "--json", module="limner")
+    with taken, command as (process, document, told):
         assert set(document) >= {"url", "port", "host", "model", "version"} and document["model"] == "otsu"
         assert document["port"] > port
         words = Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
@@ -173,8 +196,9 @@ def test_the_command_serves_a_method_and_hides_its_token():
             httpx.post(f"{document['url']}/v1/predict", content=FILE, headers=right, trust_env=False).status_code == 200
         )
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=40)
-    assert process.returncode == 0
+        assert process.wait(40) == 0
+        out = process.stdout.read()
+    err = "".join(told)
     assert out.strip() == ""  # one document, printed when it was ready
     assert secret not in err and f"port {port} is in use" in err and "start page" in err
 

@@ -1,7 +1,8 @@
 /** All sentences of the page, in one place. */
 
 import type { Failure } from "./core/failure";
-import { decimal, duration } from "./core/numbers";
+import type { ObjectRow } from "./core/answer";
+import { decimal, duration, grouped, measured } from "./core/numbers";
 import type { Retry } from "./core/queue";
 
 export const STRINGS = {
@@ -42,6 +43,9 @@ export const STRINGS = {
   pixels: "Pixels",
   share: "Share",
   area: "Area",
+  objects: "Objects",
+  object: "Object",
+  score: "Score",
   download: "Download mask",
   downloadAll: "Download all masks",
   confidence: "Confidence",
@@ -121,6 +125,17 @@ export function resultWords(name: string, rows: readonly { name: string; share: 
   const classes = rows.map((row) => `${row.name} ${row.share}`).join(", ");
   const noted = warnings === 0 ? "" : warnings === 1 ? " One warning." : ` ${warnings} warnings.`;
   return `${name} is done: ${classes}.${noted}`;
+}
+
+/** An object where the pointer is: class, number, size. */
+export function objectWords({ id, className, pixels, area }: ObjectRow): string {
+  const size = area === null ? `${grouped(pixels)} pixels` : `${measured(area.value)} ${area.unit}`;
+  return `${className}, object ${id}, ${size}`;
+}
+
+/** Below a list that is cut. */
+export function moreWords(left: number): string {
+  return `${grouped(left)} smaller ones are not listed.`;
 }
 
 export function timeWords(seconds: Readonly<Record<string, number>>): string {

@@ -30,6 +30,19 @@ describe("readAnswer", () => {
     expect([answer.confidence, answer.seconds, answer.warnings]).toEqual([null, {}, []]);
   });
 
+  it("reads objects where the model tells them apart", () => {
+    expect(readAnswer(structuredClone(good)).objects).toBe(null);
+    const rows = [{ id: 1, class: "cell", score: 0.5, pixels: 9, area: { value: 2.25, unit: "mm²" }, box_xywh: [1, 2, 3, 3] }];
+    const told = { ...good, objects: { count: 1, classes: { cell: 1 }, rows }, instances_png: good.mask_png };
+    const { objects } = readAnswer(told);
+    expect(objects?.rows).toEqual([{ id: 1, className: "cell", score: 0.5, pixels: 9, area: { value: 2.25, unit: "mm²" } }]);
+    expect(objects?.counts).toEqual({ cell: 1 });
+    expect([...(objects?.ids ?? [])]).toEqual([137, 80, 0, 255]);
+    expect(readAnswer({ ...told, instances_png: undefined }).objects?.ids).toBe(null);
+    expect(() => readAnswer({ ...told, instances_png: "***" })).toThrow("instances_png");
+    expect(() => readAnswer({ ...told, objects: { ...told.objects, rows: [{ ...rows[0], pixels: -1 }] } })).toThrow("objects.rows.pixels");
+  });
+
   const broken: [string, (answer: any) => void][] = [
     ["model", (a) => delete a.model],
     ["size_hw", (a) => a.size_hw.push(3)],

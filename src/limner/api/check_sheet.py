@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from limner.api.object_tints import tinted
 from limner.core.errors import LimnerError
+from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener
 from limner.core.sample import Sample
 from limner.data.checks import CheckReport, Examination
@@ -21,7 +24,7 @@ from limner.data.pixels import load_image
 from limner.data.survey import Facts
 from limner.evaluation.contact_sheet import Cell, ClassRow, ContactSheet, choose_pictures
 from limner.evaluation.pictures import Picture
-from limner.evaluation.thumbnails import class_layer, make_thumbnail, small_picture
+from limner.evaluation.thumbnails import SIDE, class_layer, make_thumbnail, small_picture
 
 TILE = 160  # pixels: side of one picture in contact_sheet.png
 MOST_TILES = 48
@@ -121,7 +124,9 @@ def _sample(dataset: Dataset, item: Item | None, name: str) -> Sample | None:
 
 def _cell(examination: Examination, item: Item | None, name: str, sample: Sample | None, codes: Sequence[str]) -> Cell:
     space = examination.reading.label_space
-    thumbnail = None if sample is None else make_thumbnail(sample.image, sample.labels, space, valid=sample.valid)
+    thumbnail = None
+    if sample is not None:
+        thumbnail = make_thumbnail(sample.image, *_outlined(sample, space, SIDE), valid=sample.valid)
     facts = []
     if sample is not None:
         facts.append(f"{sample.size_hw[1]} x {sample.size_hw[0]}")
@@ -134,11 +139,19 @@ def _cell(examination: Examination, item: Item | None, name: str, sample: Sample
     return Cell(name, thumbnail, facts, codes, shown[:MOST_SHOWN])
 
 
+def _outlined(sample: Sample, space: LabelSpace, side: int) -> tuple[npt.NDArray[np.integer] | None, LabelSpace]:
+    """The labels and their classes, so that single objects are outlined where they are told apart."""
+    if sample.labels is None or sample.objects is None:
+        return sample.labels, space
+    return tinted(sample.labels, sample.objects, space, side=side)
+
+
 def _tile(sample: Sample, dataset: Dataset) -> Picture:
     """The picture with its classes, in the corner of a white square."""
     small, _ = small_picture(sample.image, TILE)
-    if sample.labels is not None:
-        layer = class_layer(sample.labels, dataset.label_space, small.shape[:2], valid=sample.valid)
+    labels, space = _outlined(sample, dataset.label_space, TILE)
+    if labels is not None:
+        layer = class_layer(labels, space, small.shape[:2], valid=sample.valid)
         strength = layer[..., 3:].astype(np.float32) / 255
         small = np.rint(small + (layer[..., :3] - small.astype(np.float32)) * strength).astype(np.uint8)
     square = np.full((TILE, TILE, 3), 255, np.uint8)
@@ -152,7 +165,8 @@ def _class_rows(examination: Examination, splits: Sequence[str]) -> list[ClassRo
     split_of = {item.name: item.split for item in examination.layout.items}
     pixels: Counter[int] = Counter()
     pictures: Counter[tuple[int, str]] = Counter()
-    objects = dict.fromkeys(range(1, len(space)), Objects())
+    counted = space.thing_ids if space.things else range(1, len(space))  # stuff has no objects
+    objects = dict.fromkeys(counted, Objects())
     for name, fact in examination.facts.items():
         for index, number in fact.pixels.items():
             if index >= 0 and number:
@@ -161,12 +175,13 @@ def _class_rows(examination: Examination, splits: Sequence[str]) -> list[ClassRo
                 if split_of.get(name):
                     pictures[index, split_of[name]] += 1
         for index, found in fact.objects.items():
-            objects[index] += found
+            if index in objects:
+                objects[index] += found
     total = max(sum(pixels.values()), 1)
     return [
         ClassRow(
             name, color, pixels[index] / total, [pictures[index, split] for split in ("", *splits)],
-            objects[index].count if index else None, objects[index].tiny if index else None,
+            objects[index].count if index in objects else None, objects[index].tiny if index in objects else None,
         )
         for index, (name, color) in enumerate(zip(space.names, space.colors, strict=True))
     ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,8 @@ def _climb(
             if field == "threshold":
                 level = float(value)
             else:
-                trial = dataclasses.replace(trial, **{field: value})
+                changed: dict[str, Any] = {field: value}
+                trial = dataclasses.replace(trial, **changed)
             score = mean_f1(bundle, seen, scale, trial, level)
             if score > best[0] + GAIN:
                 best = score, trial, level

@@ -14,10 +14,14 @@ from limner.core.files import check_output, prepare_output
 from limner.core.protocols import Listener, Silent
 from limner.data.annotated import given_splits, layout_of
 from limner.data.annotated_set import Annotated, Entry
+from limner.data.annotated_things import things_of
 from limner.data.annotation_folder import write_annotation_folder
 from limner.data.dataset import Dataset, open_dataset
+from limner.data.declared import Declared
 from limner.data.drawing import Drawing
 from limner.data.formats import FORMATS
+from limner.data.formats.coco_categories import stating
+from limner.data.instance_folder import write_instance_folder
 from limner.data.items import Item
 from limner.data.mask_folder import write_mask_folder
 from limner.data.masks import MaskReading
@@ -64,8 +68,8 @@ def convert(
 
     Returns
     -------
-    The JSON document: ``format`` read, ``images``, ``images_without_objects``, ``objects`` (None for masks, which have
-    classes and no objects), ``classes`` (objects of each class; for masks pictures that show it), ``shapes``,
+    The JSON document: ``format`` read, ``images``, ``images_without_objects``, ``objects`` (None for masks that do not tell
+    objects apart), ``classes`` (objects of each class; where they are not told apart pictures that show it), ``shapes``,
     ``missing_images``, ``warnings``, ``refused``, and ``out`` when something was written. Pictures that are missing and
     objects that are refused are left out, and the good rest is written.
 
@@ -100,7 +104,7 @@ def convert(
     if not dry_run:
         prepare_output(dst, overwrite=overwrite)
         if to == MASKS:
-            write_mask_folder(dst, dataset, listener=listener)
+            _write_masks(dst, dataset, listener)
         else:
             regions = annotations_of(dataset, listener=listener)
             problems = write_annotation_folder(dst, regions, dataset.items, FORMATS[to], listener=listener)
@@ -162,7 +166,7 @@ def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: 
             found.root, layout.items, layout.label_space, reading, layout.split_rule, found.format,
             spacing=layout.declared.spacing,
         )  # fmt: skip
-        write_mask_folder(dst, dataset, listener=listener)
+        _write_masks(dst, dataset, listener)
         return ()
     parts = given_splits(found)
     same = len(found.sets) == 1 and found.sets[0].format == to
@@ -173,10 +177,23 @@ def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: 
             for entry in found.entries
         ),
         tuple(dict.fromkeys(name for one in found.sets for name in one.classes)) or found.classes(),
-        record=found.sets[0].record if same else None,
+        record=found.sets[0].record if same else _stated(found, declared_for(src)),
     )
     pictures = [_picture(found, entry) for entry in found.entries]
     return write_annotation_folder(dst, merged, pictures, FORMATS[to], listener=listener)
+
+
+def _stated(found: Annotated, declared: Declared) -> dict[str, Any] | None:
+    """Which classes are things and which stuff, where some are, for the formats that say so."""
+    things = things_of(found, found.classes(), declared)
+    stuff = [name for name in found.classes() if name not in things]
+    return stating(stuff, things) or None if things else None
+
+
+def _write_masks(dst: Path, dataset: Dataset, listener: Listener) -> None:
+    write_mask_folder(dst, dataset, listener=listener)
+    if dataset.label_space.things:
+        write_instance_folder(dst, dataset, listener=listener)
 
 
 def _picture(found: Annotated, entry: Entry) -> Item | None:
@@ -204,14 +221,17 @@ def _annotation_summary(found: Annotated) -> dict[str, Any]:
 
 
 def _mask_summary(dataset: Dataset) -> dict[str, Any]:
-    names = dataset.label_space.names
-    shown = dict.fromkeys(names[1:], 0)
+    space = dataset.label_space
+    shown = dict.fromkeys(space.foreground_names, 0)
     empty = 0
     for item in dataset.items:
-        present = [index for index, number in dataset.facts[item.name].pixels.items() if index > 0 and number]
+        fact = dataset.facts[item.name]
+        present = [index for index, number in fact.pixels.items() if index > 0 and number]
         empty += not present
         for index in present:
-            shown[names[index]] += 1
+            is_counted = index in space.thing_ids and fact.things is not None
+            shown[space.names[index]] += fact.objects[index].count if is_counted and index in fact.objects else 1
+    num_objects = sum(shown[name] for name in space.things) if space.things else None
     warnings = [
         {"code": finding.code, "message": finding.message, "file": next(iter(finding.files), ""), "where": ""}
         for finding in dataset.findings
@@ -221,9 +241,9 @@ def _mask_summary(dataset: Dataset) -> dict[str, Any]:
         "format": dataset.format,
         "images": len(dataset.items),
         "images_without_objects": empty,
-        "objects": None,
+        "objects": num_objects,
         "classes": shown,
-        "shapes": {"mask": len(dataset.items)},
+        "shapes": {"mask": len(dataset.items) if num_objects is None else num_objects},
         "missing_images": [],
         "warnings": warnings,
         "refused": [],

@@ -11,6 +11,7 @@ from limner.api.open import open_segmenter
 from limner.core.answers import POSTPROCESS
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.errors import BundleError, UsageError
+from limner.core.object_head import QUERIES
 from limner.core.postprocess import Rules, read_rules
 from limner.core.protocols import Segmenter
 from limner.inference.ensemble import EnsembleSegmenter
@@ -107,4 +108,9 @@ def _network(segmenter: Segmenter, folder: Path) -> NetworkSegmenter:
     inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
     if not isinstance(inner, NetworkSegmenter):
         raise UsageError(f"the model of {folder} is no network", expected="networks", where=str(folder))
+    if inner.contract.objects is not None and inner.contract.objects.head == QUERIES:
+        raise UsageError(
+            "an ensemble of networks that answer queries", expected="networks whose answers have a mean",
+            where=str(folder), fix="leave --ensemble out: two networks do not ask the same queries",
+        )  # fmt: skip
     return inner

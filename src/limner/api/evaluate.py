@@ -8,7 +8,7 @@ from pathlib import Path
 from limner.api.open import classical_method, open_segmenter
 from limner.api.plan import split_dataset
 from limner.api.predicted import Predicted
-from limner.api.run_report import data_facts, make_cases, score_items, versions
+from limner.api.run_report import data_facts, make_cases, make_object_cases, score_items, versions
 from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
@@ -47,7 +47,7 @@ def evaluate(
     Parameters
     ----------
     model : run folder, bundle folder, the name of a classical method, or a folder of predicted masks paired by stem (a missing
-        one counts as empty and is named).
+        one counts as empty and is named), with ids of objects in its folder ``instances``.
     data : folder in any layout that ``check`` reads.
     split : ``train``, ``val``, ``test`` or ``all``; None = test, or all where the data bring no split. A run folder's own split is
         used when it was trained on these data.
@@ -55,7 +55,8 @@ def evaluate(
         kinds of mistakes and sizes of objects either.
     tolerance : distance that surface Dice accepts, in pixels, or in mm where the data declare a spacing; None = 2 pixels.
     compat : also say what other tools would have printed for the same predictions.
-    out : where to write ``summary.json``, ``per_image.csv`` and ``report.html``; None = nowhere.
+    out : where to write ``summary.json``, ``per_image.csv``, ``report.html`` and, where the data tell objects apart,
+        ``per_object.csv``; None = nowhere.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def evaluate(
             facts=data_facts(dataset, whole),
             findings=[f.as_dict() for f in dataset.findings],
             cases=make_cases(segmenter, dataset, items, report),
+            object_cases=make_object_cases(segmenter, dataset, items, report),
             versions=versions(),
             inspection=inspector.result() if inspector is not None else None,
             train_groups=_train_groups(bundle, dataset, whole),

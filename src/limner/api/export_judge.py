@@ -10,7 +10,7 @@ from limner.api.export_tiles import JUDGED_PICTURES, JUDGED_TILES, Batch, Pictur
 from limner.core.bundle import Bundle
 from limner.core.protocols import Listener, Predictor
 from limner.evaluation.evaluate import Scorer
-from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.query_segmenter import make_segmenter
 from limner.runtimes.parity import (
     LARGEST_DICE_LOSS,
     Parity,
@@ -102,7 +102,7 @@ class Judge:
         """Mean Dice of the classes on the judged pictures at native size, as ``evaluate`` measures it."""
         assert self.pictures is not None
         space, dataset = self.bundle.label_space, self.pictures.dataset
-        segmenter = NetworkSegmenter(predictor, self.bundle.contract, space, int(self.bundle.arguments["channels"]))
+        segmenter = make_segmenter(predictor, self.bundle.contract, space, int(self.bundle.arguments["channels"]))
         scorer, chosen = Scorer(space), spread(self.pictures.judged, JUDGED_PICTURES)
         for done, item in enumerate(chosen, 1):
             sample = dataset.load(item)

@@ -110,6 +110,8 @@ def fit_here(job: Job, place: Place, listener: Listener) -> Progress:
     keep_freed_memory()
     folder, recipe = job.folder, job.recipe
     network, arguments, licences = make_network(recipe, job.dataset.label_space)
+    for licence in licences if recipe.model.architecture.startswith("query/") else ():
+        listener.message(f"weights: {licence}")
     bfloat16 = use_bfloat16(recipe.optimizer.precision)
     latest: list[Progress] = []
 

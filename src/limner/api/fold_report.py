@@ -16,7 +16,7 @@ from typing import Any
 from limner.api.one_run import TrainResult
 from limner.api.out_of_fold import OutOfFold, draw_suspects
 from limner.api.run_folder import RunFolder
-from limner.api.run_report import data_facts, make_cases, score_items, versions, write_run_report
+from limner.api.run_report import data_facts, make_cases, make_object_cases, score_items, versions, write_run_report
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.files import write_atomic, write_json, write_text
 from limner.core.protocols import Listener
@@ -77,6 +77,7 @@ def judge_folds(
         recipe=recipe, num_train=round(statistics.fmean(len(run.split.part("train")) for run in runs)),
         facts=_facts(dataset, dealt, runs[kept - 1]), findings=[finding.as_dict() for finding in dataset.findings],
         cases=make_cases(asked, dataset, asked.items, report),
+        object_cases=make_object_cases(asked, dataset, asked.items, report),
         notes=[*_notes(runs, rows, kept, recipe, dealt), *_weak_note(report), *confidence_sentences(bundle),
                *dealt.notes], versions=versions(),
         inspection=inspector.result(), folds=rows, licences=bundle.licences,

@@ -52,9 +52,9 @@ def models(
     if name in METHODS:
         return _method_row(name, options=True)
     require("train")
-    from limner.models import ARCHITECTURES
+    from limner.models import NETWORKS
 
-    makers = {**dict.fromkeys(ARCHITECTURES, _architecture_row), **dict.fromkeys(recipe_names(), _recipe_row)}
+    makers = {**dict.fromkeys(NETWORKS, _architecture_row), **dict.fromkeys(recipe_names(), _recipe_row)}
     if name is not None:
         if name not in makers:
             known = [*makers, *METHODS]
@@ -109,7 +109,7 @@ def _figures(
 ) -> dict[str, Any]:
     import torch
 
-    from limner.models import ARCHITECTURES, build, cost
+    from limner.models import NETWORKS, build, cost
 
     with torch.device("meta"):  # shapes without numbers: nothing is initialised or computed
         network = build(architecture, arguments, channels=channels, maps=maps).eval()
@@ -120,7 +120,7 @@ def _figures(
         "gmacs": round(cost.gmacs(network, channels, size_hw), 3),
         "input_hw": list(size_hw),
         "output_hw": list(answer.shape[-2:]),
-        "source": ARCHITECTURES[architecture].source,
+        "source": NETWORKS[architecture].source,
     }
     if layers:
         found["layers"] = [vars(row) for row in cost.layer_table(network, channels, size_hw)]

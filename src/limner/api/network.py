@@ -15,16 +15,17 @@ from limner.api.run_folder import RunFolder
 from limner.core.bundle import Bundle, InputContract
 from limner.core.files import write_atomic
 from limner.core.labels import LabelSpace
-from limner.core.object_head import FIRST_DECODER, QUERIES, ObjectHead, working_diameter
+from limner.core.object_head import FIRST_DECODER, ObjectHead, working_diameter
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, Item
 from limner.data.splits import Split
 from limner.evaluation.evaluate import Scorer
-from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.query_segmenter import make_segmenter
 from limner.metrics.instance import f1_at_iou
 from limner.metrics.matching import Overlaps, count_overlaps, join
 from limner.models import PLAIN, build, config_fields
 from limner.models.encoder import load_pretrained
+from limner.models.query_masks import QueryMasks
 from limner.runtimes.pytorch import TorchPredictor
 from limner.training.checkpoint import Progress
 from limner.training.loop import Validation, seed_step
@@ -41,6 +42,9 @@ def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, di
     maps = input_contract(recipe).num_maps(label_space)
     network = build(recipe.model.architecture, config, channels=channels, maps=maps)
     licences: tuple[str, ...] = ()
+    if isinstance(network, QueryMasks):
+        network.things = label_space.thing_ids
+        return network, {"channels": channels, "maps": maps, **network.arguments}, network.licences
     if pretrained:
         licences = (load_pretrained(network.encoder, recipe.encoder.name, weights=recipe.encoder.weights),)  # type: ignore[arg-type]
     return network, {"channels": channels, "maps": maps, **config}, licences
@@ -53,6 +57,8 @@ def model_arguments(recipe: Recipe) -> dict[str, Any]:
     part = recipe.model
     known = config_fields(part.architecture)
     given: dict[str, Any] = {"encoder": recipe.encoder.name, "dropout": part.dropout}
+    if recipe.encoder.pretrained and recipe.encoder.weights:
+        given["weights"] = recipe.encoder.weights
     if part.decoder_widths:
         given["decoder_widths"] = list(part.decoder_widths)
     chosen = {name: value for name, value in given.items() if name in known}
@@ -97,12 +103,12 @@ def make_validation(
     The pictures are kept decoded unless they are more than `KEPT_PIXELS` together.
     """
     contract = dataclasses.replace(input_contract(recipe), flips="")  # mirrored copies would cost steps
-    counts_objects = contract.objects is not None and contract.objects.head not in ("components", QUERIES)
+    counts_objects = contract.objects is not None and contract.objects.head != "components"
     pixels = sum(math.prod(dataset.facts[item.name].header.size_hw) for item in items if item.name in dataset.facts)
     kept = [dataset.load(item) for item in items] if pixels <= KEPT_PIXELS else None
 
     def validate(module: nn.Module) -> Validation:
-        segmenter = NetworkSegmenter(TorchPredictor(module, bfloat16=bfloat16), contract, dataset.label_space, channels)
+        segmenter = make_segmenter(TorchPredictor(module, bfloat16=bfloat16), contract, dataset.label_space, channels)
         scorer = Scorer(dataset.label_space)
         tables: list[Overlaps] = []
         for sample in kept or map(dataset.load, items):
@@ -154,6 +160,7 @@ def write_bundle(
             "best": progress.best_as_json(),
             "precision": recipe.optimizer.precision,
             "mirrored": "x" * recipe.augmentation.flip_x + "y" * recipe.augmentation.flip_y,
+            **({} if dataset.spacing is None else {"spacing_mm": list(dataset.spacing)}),
         },
         licences=licences,
     )

@@ -14,7 +14,7 @@ from limner.core.errors import BundleError, RecipeError, UsageError
 from limner.core.postprocess import read_rules
 from limner.core.protocols import Segmenter
 from limner.inference.postprocess import RuledSegmenter, with_rules
-from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.query_segmenter import make_segmenter
 
 
 def open_segmenter(
@@ -46,7 +46,7 @@ def open_segmenter(
         contract = dataclasses.replace(contract, flips=_mirrored(bundle))
     predictor = open_predictor(bundle, runtime)
     channels = int(bundle.arguments["channels"])
-    network = NetworkSegmenter(predictor, contract, bundle.label_space, channels, keep_scores)
+    network = make_segmenter(predictor, contract, bundle.label_space, channels, keep_scores)
     return with_rules(network, read_rules(bundle.answers)), bundle
 
 

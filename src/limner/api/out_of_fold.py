@@ -20,6 +20,7 @@ from limner.core.sample import Sample
 from limner.data.dataset import Dataset, Item
 from limner.data.folds import Folds
 from limner.data.images import write_labels
+from limner.data.instance_files import write_instances
 from limner.evaluation.gallery import DrawnSuspect, draw_suspect
 from limner.evaluation.suspects import SuspectPicture, suspect_labels, suspect_picture, write_suspects
 
@@ -64,6 +65,9 @@ class OutOfFold:
             "input": str(self.dataset.root / sample.name), "output": target, "size_hw": list(found.labels.shape),
             "classes": found.pixels(), "seconds": round(found.seconds, 4), "fold": fold,
         }  # fmt: skip
+        if found.objects is not None:
+            file = write_instances(self.out / "instances" / self._targets[sample.name], found.objects.ids)
+            self.rows[sample.name]["instances"] = f"instances/{file.relative_to(self.out / 'instances').as_posix()}"
         if sample.labels is not None and found.scores is not None:
             space = found.label_space
             expected = expected_dice(found.scores, found.labels, space)

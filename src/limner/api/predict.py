@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -12,7 +13,9 @@ from typing import Any
 
 from limner.api.open import runtime_of
 from limner.api.predict_kept import MANIFEST, Kept
+from limner.api.predict_objects import collect
 from limner.api.predict_one import Job, Options, Worker
+from limner.api.restored_objects import restore
 from limner.core.errors import DataError, UsageError
 from limner.core.files import check_output, write_json
 from limner.core.protocols import Listener, Silent
@@ -35,26 +38,29 @@ def predict(
     ensemble: bool = False,
     uncertainty: bool = False,
     runtime: str = "auto",
+    spacing: float | None = None,
     engine: str = "local",
     resume: bool = False,
     overwrite: bool = False,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
-    """Write a label map of its own size for each picture, and ``predictions.json``.
+    """Write a label map of its own size for each picture, and ``predictions.json``; with a model of objects these, too.
 
     Parameters
     ----------
     model : run folder, bundle folder or the name of a classical method.
     inputs : files, folders (searched at any depth), glob patterns, OME-Zarr folders.
     out : new folder; holds ``<relative stem>.png`` (``.tif`` above 100 megapixels), ``overlays/``, ``scores/``,
-        ``uncertainty/`` and the manifest.
-    overlay : also draw the classes over each picture, reduced to 4096 pixels a side for those that are read by windows.
+        ``uncertainty/`` and the manifest; of objects ``instances/``, ``objects.csv``, ``coco.json`` and, with stuff,
+        ``panoptic/`` and ``panoptic.json``, see `limner.api.predict_objects`.
+    overlay : also draw classes and outlines of objects over each picture; 4096 pixels a side for those that are read by windows.
     scores : also write scores, ``(K, H, W)`` float16 NPY, in [0, 1].
     tile : side of a tile in input pixels; None = the model's own choice.
     tta : average over all mirrored copies that the network saw in training; slower, a little better.
     ensemble : the mean of all folds of a run that was trained with folds.
     uncertainty : also write the entropy of the scores of each pixel, gray, 0 = sure.
     runtime : see `limner.api.choose_runtime.RUNTIMES`.
+    spacing : side of a pixel in mm, > 0, for measurements of objects; None = as the training data declared, if they did.
     engine : ``local``, or ``ray`` for many processes and machines (`limner.batch`).
     resume : continue an interrupted call of the same options in `out`; begin where there is none.
     overwrite : replace a folder that Limner made.
@@ -62,7 +68,8 @@ def predict(
     Returns
     -------
     The manifest: ``{"model", "runtime", "classes", "images", "failed", "call"}``; a row of images is ``{"input", "output",
-    "size_hw", "classes", "seconds"}``, with ``"warnings"`` and ``"confidence"`` where there are any, or ``{"input", "error"}``.
+    "size_hw", "classes", "seconds"}``, with ``"instances"`` and ``"objects"`` (how many of each class) where the model tells
+    objects apart, with ``"warnings"`` and ``"confidence"`` where there are any, or ``{"input", "error"}``.
 
     Raises
     ------
@@ -77,7 +84,9 @@ def predict(
             fix="--resume keeps what is there, --overwrite deletes it" if engine in ENGINES else "",
         )
     jobs = plan_outputs(find_inputs(inputs))
-    options = Options(overlay, scores, tile, tta, ensemble, uncertainty, runtime)
+    if spacing is not None and not 0 < spacing < math.inf:
+        raise UsageError(f"--spacing {spacing:g}", expected="the side of a pixel in mm, above 0")
+    options = Options(overlay, scores, tile, tta, ensemble, uncertainty, runtime, spacing)
     kept = Kept(Path(out).absolute())
     worker = Worker(_absolute(model), kept.out, options, base=Path.cwd(), kept=kept, resume=resume)
     opened = worker.opened
@@ -88,7 +97,7 @@ def predict(
     if not resume:
         check_output(Path(out), overwrite=overwrite)
     call = {"model_sha256": model_checksum(model), **asdict(options)}
-    done = kept.prepare(call, resume=resume, overwrite=overwrite)
+    done = restore(kept, kept.prepare(call, resume=resume, overwrite=overwrite))
     rows = _run(jobs, worker, done, engine, listener)
     manifest = {
         "model": str(model),
@@ -98,6 +107,8 @@ def predict(
         "failed": sum("error" in row for row in rows),
         "call": call,
     }
+    told = [job.target for job, row in zip(jobs, rows, strict=True) if "instances" in row]
+    collect(kept, told, opened.label_space)
     write_json(kept.out / MANIFEST, manifest)
     kept.finish()
     return manifest

@@ -11,7 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from limner.api.huge_objects import HugeObjects
 from limner.api.input_kind import strange
+from limner.api.predict_kept import Kept
+from limner.api.predict_objects import picture_name
 from limner.core.answers import INPUTS
 from limner.core.bundle import Bundle
 from limner.core.errors import DataError
@@ -24,9 +27,12 @@ from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
 from limner.data.windows import open_windows
 from limner.evaluation.pictures import overlay as draw_overlay
 from limner.inference.ensemble import EnsembleSegmenter
+from limner.inference.object_stream import ObjectStream
+from limner.inference.object_table import Spacing
 from limner.inference.postprocess import RuledSegmenter
 from limner.inference.segmenter import NetworkSegmenter
 from limner.inference.unfinished import Unfinished
+from limner.inference.unfinished_objects import UnfinishedObjects
 
 OVERLAY_SIDE = 4096  # pixels; overlays of larger pictures are reduced
 LOOK_PIXELS = 2**20  # that are looked at to tell whether a picture is unusual
@@ -42,6 +48,7 @@ class Huge:
     folder, target : output folder and name in it, without suffix.
     work : folder for what is unfinished.
     overlay : also draw the classes over the picture.
+    spacing : height and width of a pixel in mm, for measurements of objects; None = not known.
     """
 
     path: Path
@@ -49,6 +56,7 @@ class Huge:
     target: str
     work: Path
     overlay: bool = False
+    spacing: Spacing | None = None
 
 
 def check_answers(name: str, pixels: int, segmenter: Segmenter, *, whole_scores: bool) -> None:
@@ -80,7 +88,7 @@ def segment_huge(
     resume: bool,
     progress: Callable[[float], object],
 ) -> dict[str, Any]:
-    """Write the label map; the row of the manifest without its input.
+    """Write the label map and, where the network tells them apart, objects; the row of the manifest without its input.
 
     Parameters
     ----------
@@ -95,26 +103,56 @@ def segment_huge(
     """
     source = open_windows(huge.path)
     space, size_hw = network.label_space, source.size_hw
-    dtype = np.dtype(np.uint8 if len(space) <= 256 else np.uint16)
-    stat = huge.path.stat()
-    key = {"size_hw": list(size_hw), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "classes": list(space.names)}
-    rows = Unfinished(huge.work, size_hw, dtype, key)
+    rows, stream = _begin(huge, source, network)
     start = rows.open(resume=resume, classes=len(space))
     progress(start / size_hw[0])
-    for part in network.label_rows(source, start=start, pieces=rows.pieces, where=huge.path.name):
-        rows.append(part.labels, part.pieces)
-        rows.note()
-        progress(rows.rows / size_hw[0])
+    if stream is None:
+        for part in network.label_rows(source, start=start, pieces=rows.pieces, where=huge.path.name):
+            rows.append(part.labels, part.pieces)
+            rows.note()
+            progress(rows.rows / size_hw[0])
+    else:
+        _find_objects(rows, stream, lambda: progress(rows.rows / size_hw[0]))
     row = {
         "output": _write_labels(huge, rows, space),
         "size_hw": list(size_hw),
         "classes": dict(zip(space.names, rows.counts, strict=True)),
     }
+    warnings = _warnings(source, rows, rules, bundle)
+    if rows.objects is not None:
+        name = picture_name(huge.path, huge.target)
+        told = HugeObjects(source, rows.objects, space, huge.spacing, name).write(Kept(huge.folder), huge.target)
+        warnings += told.pop("warnings", [])
+        row |= told
     if huge.overlay:
         write_image(huge.folder / "overlays" / f"{huge.target}.png", _reduced_overlay(source, rows, space))
-    warnings = _warnings(source, rows, rules, bundle)
     rows.remove()
     return {**row, "warnings": warnings} if warnings else row
+
+
+def _begin(huge: Huge, source: Source, network: NetworkSegmenter) -> tuple[Unfinished, ObjectStream | None]:
+    """What keeps the rows, and what finds objects in them where the network tells them apart."""
+    space, size_hw, stat = network.label_space, source.size_hw, huge.path.stat()
+    key: dict[str, Any] = {
+        "size_hw": list(size_hw), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "classes": list(space.names),
+    }  # fmt: skip
+    objects = stream = None
+    if network.contract.objects is not None:
+        stream = ObjectStream(network, source, network.pieces(size_hw), huge.path.name)
+        objects = UnfinishedObjects(huge.work, size_hw[1])
+        key["bands"] = [stream.reach, stream.band_rows]
+    dtype = np.dtype(np.uint8 if len(space) <= 256 else np.uint16)
+    return Unfinished(huge.work, size_hw, dtype, key, objects=objects), stream
+
+
+def _find_objects(rows: Unfinished, stream: ObjectStream, hear: Callable[[], object]) -> None:
+    """Append what is left of the picture, band by band."""
+    assert rows.objects is not None
+    stream.pieces = rows.pieces or stream.pieces
+    for part in stream.rows(rows.objects.state):
+        rows.append_objects(part, stream.pieces)
+        rows.note()
+        hear()
 
 
 def _write_labels(huge: Huge, rows: Unfinished, space: LabelSpace) -> str:

@@ -3,6 +3,7 @@
     OUT/.unfinished/call.json       what was asked, of which model
                     rows/*.json     a row of the manifest for each finished picture, with a stamp of its file
                     work/*/         the finished rows of a huge picture
+                    objects/*/      what the tables of objects will hold of a finished picture
 
 All of it is deleted when the manifest is written; a finished call is continued from the manifest.
 """
@@ -42,6 +43,10 @@ class Kept:
     def work(self, target: str) -> Path:
         """Folder for an unfinished picture."""
         return self.folder / "work" / _short(target)
+
+    def objects(self, target: str) -> Path:
+        """Folder for what the tables of objects will hold of a picture."""
+        return self.folder / "objects" / _short(target)
 
     def keep(self, target: str, source: Path, row: dict[str, Any]) -> None:
         """Remember the row of a finished picture, whole or not at all."""
@@ -99,7 +104,12 @@ class Kept:
             row = told.get("row", {})
             if "output" in row and told.get("stamp") == _stamp(Path(str(told.get("path")))):
                 rows[row["output"]] = row
-        return {output: row for output, row in rows.items() if (self.out / output).is_file()}
+        return {output: row for output, row in rows.items() if self._is_whole(row)}
+
+    def _is_whole(self, row: dict[str, Any]) -> bool:
+        """Whether the files of a picture are there."""
+        files = [row[name] for name in ("output", "instances") if name in row]
+        return all((self.out / file).is_file() for file in files)
 
     def finish(self) -> None:
         """Delete what was kept: the manifest says it all."""

@@ -17,9 +17,11 @@ import numpy as np
 
 from limner.api.confidence import confidence
 from limner.api.input_kind import strange
+from limner.api.object_overlay import drawn
 from limner.api.open import classical_method, open_segmenter, refuse_network_options
 from limner.api.predict_huge import Huge, check_answers, segment_huge
 from limner.api.predict_kept import Kept
+from limner.api.predict_objects import write_objects
 from limner.core.answers import CONFIDENCE
 from limner.core.bundle import Bundle
 from limner.core.errors import LimnerError, MachineError, UsageError
@@ -34,7 +36,7 @@ from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
 from limner.data.stacks import stack_suffix
 from limner.data.windows import WholePicture, header_of, open_windows
 from limner.data.windows_zarr import is_zarr
-from limner.evaluation.pictures import overlay as draw_overlay
+from limner.inference.object_table import Spacing
 from limner.inference.postprocess import RuledSegmenter
 from limner.inference.segmenter import PREPARED_PIXELS, NetworkSegmenter
 from limner.inference.uncertainty import entropy
@@ -59,6 +61,7 @@ class Options:
     ensemble: bool = False
     uncertainty: bool = False
     runtime: str = "auto"
+    spacing: float | None = None
 
     @property
     def whole_scores(self) -> bool:
@@ -145,7 +148,9 @@ class Worker:
         by_bands = pixels > PREPARED_PIXELS and not self.options.whole_scores
         if opened.network is None or opened.bundle is None or not by_bands:
             return {"input": str(job.source), **self._whole(job, path)}
-        huge = Huge(path, self.folder, job.target, self.kept.work(job.target), overlay=self.options.overlay)
+        spacing = spacing_of(self.options, opened.bundle)
+        work = self.kept.work(job.target)
+        huge = Huge(path, self.folder, job.target, work, overlay=self.options.overlay, spacing=spacing)
         row = segment_huge(huge, opened.network, opened.rules, opened.bundle, resume=self.resume, progress=progress)
         return {"input": str(job.source), **row, "seconds": round(time.perf_counter() - start, 4)}
 
@@ -159,6 +164,9 @@ class Worker:
             "output": output,
             "size_hw": list(prediction.labels.shape),
             "classes": prediction.pixels(),
+            **write_objects(
+                self.kept, job.source, job.target, image, prediction, spacing=spacing_of(options, opened.bundle)
+            ),
             "seconds": round(prediction.seconds, 4),
         }
         if opened.bundle is not None:
@@ -190,8 +198,16 @@ class Worker:
             output = f"{job.target}.png"
             write_labels(self.folder / output, labels, space)
         if self.options.overlay:
-            write_image(self.folder / "overlays" / f"{job.target}.png", draw_overlay(image, labels, space))
+            write_image(self.folder / "overlays" / f"{job.target}.png", drawn(image, prediction))
         return output
+
+
+def spacing_of(options: Options, bundle: Bundle | None) -> Spacing | None:
+    """Height and width of a pixel in mm: what the call says, else what the training data declared; None = not known."""
+    if options.spacing is not None:
+        return options.spacing, options.spacing
+    told = None if bundle is None else bundle.training.get("spacing_mm")
+    return None if told is None else (float(told[0]), float(told[1]))
 
 
 def open_model(model: Path | str, options: Options) -> Opened:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from limner.api.predicted_pairs import PredictedFile, pair_predictions
+from limner.api.predicted_objects import PredictedObjects
+from limner.api.predicted_pairs import INSTANCES, PredictedFile, class_maps, pair_predictions
 from limner.api.predicted_values import ValueRule, find_rule, look
 from limner.core.errors import DataError
+from limner.core.labels import Labels
 from limner.core.prediction import Prediction
 from limner.core.protocols import Listener, Silent
 from limner.core.sample import Sample
@@ -24,7 +26,8 @@ class Predicted:
 
     Parameters
     ----------
-    folder : the masks, at any depth; see `limner.api.predicted_pairs` and `limner.api.predicted_values`.
+    folder : the masks, at any depth; see `limner.api.predicted_pairs` and `limner.api.predicted_values`. Where the data tell
+        objects apart, the ids in its folder ``instances`` are taken, too; see `limner.api.predicted_objects`.
     dataset : all pictures.
     items : the pictures to be scored; only their masks are opened.
     listener : hears of progress.
@@ -38,15 +41,23 @@ class Predicted:
         self, folder: Path, dataset: Dataset, items: tuple[Item, ...], *, listener: Listener | None = None
     ) -> None:
         self.dataset = dataset
-        self.files, self.extra = pair_predictions(folder, dataset.items)
+        has_ids = bool(dataset.label_space.things) and (folder / INSTANCES).is_dir()
+        self.objects = PredictedObjects(folder, dataset.items, dataset.label_space) if has_ids else None
+        self.files: dict[str, PredictedFile] = {}
+        self.extra: tuple[str, ...] = ()
+        if class_maps(folder) or self.objects is None or not self.objects.has_classes:
+            self.files, self.extra = pair_predictions(folder, dataset.items)
         self._kept: dict[PredictedFile, RawMask] = {}
-        self.missing = tuple(item.name for item in items if item.name not in self.files)
+        known = self.files.keys() | (self.objects.files.keys() if self.objects is not None else set())
+        asked = self.files.keys() & {item.name for item in items}
+        self._without_ids = 0 if self.objects is None else len(asked - self.objects.files.keys())
+        self.missing = tuple(item.name for item in items if item.name not in known)
         if len(self.missing) == len(items):
             raise DataError(
                 "no predicted mask belongs to any picture", expected="masks named like the pictures",
                 where=str(dataset.root), fix="rename them to <picture stem>.png",
             )  # fmt: skip
-        self.rule = self._look_at_all(items, listener or Silent())
+        self.rule = self._look_at_all(items, listener or Silent()) if self.files else None
 
     def _look_at_all(self, items: tuple[Item, ...], listener: Listener) -> ValueRule:
         seen, kept, last = [], 0, PredictedFile(Path())
@@ -64,7 +75,10 @@ class Predicted:
     @property
     def notes(self) -> tuple[str, ...]:
         """How the masks were read where they are no plain class ids, and files that belong to no picture."""
-        found = [f"Predicted masks are read so: {self.rule.words}."] if self.rule.words else []
+        words = "" if self.rule is None else self.rule.words
+        found = [f"Predicted masks are read so: {words}."] if words else []
+        if self._without_ids:
+            found.append(f"{self._without_ids} predicted masks have no ids of objects in {INSTANCES}/.")
         if self.extra:
             names = ", ".join(self.extra[:MOST_NAMED]) + (" ..." if len(self.extra) > MOST_NAMED else "")
             found.append(f"{len(self.extra)} predicted files belong to no picture and were not used: {names}.")
@@ -77,9 +91,17 @@ class Predicted:
         ------
         DataError : it has another size than the picture.
         """
+        labels = self._labels(sample)
+        objects = None if self.objects is None else self.objects.find(sample.name, sample.size_hw, labels)
+        if labels is None:
+            labels = np.zeros(sample.size_hw, np.uint8) if objects is None else objects.class_map()
+        return Prediction(sample.name, labels, self.dataset.label_space, objects=objects)
+
+    def _labels(self, sample: Sample) -> Labels | None:
+        """The predicted class ids; None without a file."""
         file = self.files.get(sample.name)
-        if file is None:
-            return Prediction(sample.name, np.zeros(sample.size_hw, np.uint8), self.dataset.label_space)
+        if file is None or self.rule is None:
+            return None
         raw = self._kept.get(file) or self._read(file)
         if raw.values.shape != sample.size_hw:
             (height, width), (rows, columns) = sample.size_hw, raw.values.shape
@@ -88,7 +110,7 @@ class Predicted:
                 f"{height} x {width}", expected="the same height and width", where=str(file.path),
                 fix="bring the prediction back to the size of its picture, by nearest neighbour, before it is saved",
             )  # fmt: skip
-        return Prediction(sample.name, self.rule.labels(raw), self.dataset.label_space)
+        return self.rule.labels(raw)
 
     def _read(self, file: PredictedFile) -> RawMask:
         raw = read_raw_mask(file.path) if file.frame is None else read_raw_mask(file.path, frame=file.frame)

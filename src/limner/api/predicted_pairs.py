@@ -20,6 +20,7 @@ from limner.data.matching import walk_pictures
 from limner.data.stacks import num_frames, stack_suffix
 
 PRODUCED = ("overlays", "scores", "uncertainty")  # what limner predict writes beside its masks
+INSTANCES, PANOPTIC = "instances", "panoptic"  # ids of objects and of segments, which are no class maps
 PREDICTION_FOLDERS = ("pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "results")
 PASSED_OVER = frozenset((*IMAGE_FOLDERS, *MASK_FOLDERS, *PREDICTION_FOLDERS))
 ENDINGS = tuple(
@@ -50,14 +51,15 @@ def pair_predictions(folder: Path, items: Sequence[Item]) -> tuple[dict[str, Pre
 
     Parameters
     ----------
-    folder : searched at any depth; what ``limner predict`` puts into ``overlays`` and ``scores`` is passed over.
+    folder : searched at any depth; what ``limner predict`` puts into ``overlays`` and ``scores`` is passed over, and so are
+        ``instances`` and ``panoptic``, unless there is nothing else.
     items : all pictures of the data, scored or not, so that a file of another picture is not taken for a stray one.
 
     Raises
     ------
     DataError : no masks at all, two files for one picture, or a file that fits several pictures; all are named.
     """
-    files = [name for name in sorted(walk_pictures(folder)) if PurePosixPath(name).parts[0] not in PRODUCED]
+    files = class_maps(folder) or [name for name in _walk(folder) if PurePosixPath(name).parts[0] not in PRODUCED]
     if not files:
         raise DataError(
             f"no predicted masks in {folder}", expected="a PNG, TIFF or NPY file per picture, of the same stem",
@@ -83,6 +85,16 @@ def pair_predictions(folder: Path, items: Sequence[Item]) -> tuple[dict[str, Pre
                 where=str(folder), fix="keep one of them, or give a folder that holds nothing but the masks",
             )  # fmt: skip
     return {name: PredictedFile(folder / several[0], frames.get(name)) for name, several in found.items()}, tuple(extra)
+
+
+def class_maps(folder: Path) -> list[str]:
+    """The files of `folder` that may be masks, relative to it: all but what `limner predict` writes beside them."""
+    beside = (*PRODUCED, INSTANCES, PANOPTIC)
+    return [name for name in _walk(folder) if PurePosixPath(name).parts[0] not in beside]
+
+
+def _walk(folder: Path) -> list[str]:
+    return sorted(walk_pictures(folder))
 
 
 def _index(items: Iterable[Item]) -> tuple[dict[str, list[_Picture]], dict[str, list[tuple[int, _Picture]]]]:

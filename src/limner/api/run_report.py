@@ -27,6 +27,8 @@ from limner.evaluation.figures import write_figures
 from limner.evaluation.gallery import Case, DrawnCase, draw_case
 from limner.evaluation.html import write_report
 from limner.evaluation.inspection import Inspector
+from limner.evaluation.object_gallery import DrawnObjects, choose_object_cases, draw_objects
+from limner.evaluation.object_scorer import regions
 from limner.evaluation.page import ReportPage
 from limner.evaluation.ranking import choose_cases
 
@@ -76,7 +78,10 @@ def score_items(
         sample = dataset.load(item)
         assert sample.labels is not None
         found = segmenter.segment(sample)
-        scorer.add(item.name, found.labels, sample.labels, sample.valid, scores=found.scores, group=item.group)
+        scorer.add(
+            item.name, found.labels, sample.labels, sample.valid, scores=found.scores, group=item.group,
+            pred_objects=found.objects, target_objects=sample.objects,
+        )  # fmt: skip
         if inspector is not None:
             before = time.perf_counter()
             inspector.add(item.name, found.labels, sample.labels, sample.valid)
@@ -104,6 +109,21 @@ def make_cases(segmenter: Segmenter, dataset: Dataset, items: tuple[Item, ...], 
         case = Case(name, sample.image, sample.labels, labels, dice, kind, sample.valid)
         cases.append(draw_case(case, dataset.label_space))
     return cases
+
+
+def make_object_cases(
+    segmenter: Segmenter, dataset: Dataset, items: tuple[Item, ...], report: Report
+) -> list[DrawnObjects]:
+    """The pictures with the lowest F1 of objects, segmented again and outlined; none where the truth tells no objects apart."""
+    by_name, drawn = {item.name: item for item in items}, []
+    for name, f1 in choose_object_cases(report):
+        sample = dataset.load(by_name[name])
+        found = segmenter.segment(sample)
+        if sample.objects is not None:
+            things = dataset.label_space.thing_ids or range(1, len(dataset.label_space))
+            pred = found.objects if found.objects is not None else regions(found.labels, tuple(things))
+            drawn.append(draw_objects(name, sample.image, pred, sample.objects, report.object_rows, f1=f1))
+    return drawn
 
 
 def data_facts(dataset: Dataset, split: Split) -> dict[str, str]:
@@ -187,6 +207,7 @@ def judge_and_report(
         findings=[f.as_dict() for f in dataset.findings],
         history=progress.history,
         cases=make_cases(segmenter, dataset, items, report),
+        object_cases=make_object_cases(segmenter, dataset, items, report),
         notes=notes,
         versions=versions(),
         inspection=inspector.result(),

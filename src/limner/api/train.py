@@ -14,6 +14,7 @@ from limner.api.folds import FoldsJob, begin_folds, check_place, train_folds
 from limner.api.logs import require_logs
 from limner.api.one_run import TrainResult, everywhere, result_of, run_job
 from limner.api.plan import plan_dataset, split_dataset, with_preset
+from limner.api.query_recipe import with_queries
 from limner.api.run_folder import RunFolder
 from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
@@ -150,7 +151,7 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
         chosen = _stored(folder, changes)
         parts = _parts_again(folder, dataset, chosen)
     else:
-        chosen = _decided(dataset, call.recipe, changes, listener).explain(reasons)
+        chosen = with_queries(_decided(dataset, call.recipe, changes, listener).explain(reasons))
         parts = _parts(dataset, chosen)
         chosen = chosen.explain({"split.rule": parts.rule})
         for sentence in (parts.rule, *parts.notes):

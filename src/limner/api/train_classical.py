@@ -197,6 +197,7 @@ def _bundle(run: ClassicalRun, tuned: Tuned) -> Bundle:
             "split_checksum": split.checksum,
             "pictures": split.counts(),
             "seed": run.recipe.seed,
+            **({} if dataset.spacing is None else {"spacing_mm": list(dataset.spacing)}),
             "steps": len(tuned.tried),
             "stopped": tuned.stopped,
             "best": {"epoch": 0.0, "step": steps[-1], "metric": "train_dice", "value": score},

@@ -56,6 +56,7 @@ def evaluate(
     def lines(report: Report) -> None:
         show.print_scores(report.summary())
         _print_more(report)
+        _print_objects(report)
         for row in report.compat:
             print(f"{row['tool']:22} {row['call']:58} {_number(row['value'])}")
         for name in report.missing:
@@ -81,6 +82,24 @@ def _print_more(report: Report) -> None:
     for name in names:
         found = [report.scores[metric].get(name) for metric in taken]
         print(f"{name:{width}}  " + "  ".join(f"{_number(math.nan if s is None else s.mean):>6}" for s in found))
+
+
+def _print_objects(report: Report) -> None:
+    """A table of objects, where the truth tells them apart: numbers of all pictures together, then means over pictures."""
+    counts = report.objects.get("counts", {})
+    if not counts:
+        return
+    width = max(12, *(len(name) for name in counts))
+    print(f"\n{'objects':{width}}    true   pred. missed merged  split spurious      F1  TP share     AP50      PQ")
+    for name, found in counts.items():
+        numbers = [found[key] for key in ("true", "predicted", "missed", "true_merged", "true_split", "spurious")]
+        means = [report.scores[metric][name].mean for metric in ("f1_at_iou", "tp_share_at_iou", "ap50", "pq")]
+        print(
+            f"{name:{width}}  "
+            + " ".join(f"{n:>6}" for n in numbers)
+            + "  "
+            + "  ".join(f"{_number(v):>7}" for v in means)
+        )
 
 
 def _number(value: float) -> str:

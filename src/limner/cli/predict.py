@@ -24,6 +24,7 @@ def predict(
     ensemble: bool = typer.Option(False, "--ensemble", help="The mean of all folds of a run with folds."),
     uncertainty: bool = typer.Option(False, "--uncertainty", help="Also write how unsure each pixel is, gray PNG."),
     runtime: str = typer.Option("auto", help="What computes: auto (the fastest here), torch, onnx or openvino."),
+    spacing: float | None = typer.Option(None, help="Side of a pixel in mm, for measurements of objects."),
     engine: str = typer.Option("local", help="local, or ray for many processes and machines."),
     resume: bool = typer.Option(False, "--resume", help="Continue an interrupted call in --out."),
     overwrite: bool = show.OVERWRITE,
@@ -37,7 +38,8 @@ def predict(
 
         return call(
             model, inputs, out=out, overlay=overlay, scores=scores, tile=tile, tta=tta, ensemble=ensemble,
-            uncertainty=uncertainty, runtime=runtime, engine=engine, resume=resume, overwrite=overwrite, listener=listener,
+            uncertainty=uncertainty, runtime=runtime, spacing=spacing, engine=engine, resume=resume, overwrite=overwrite,
+            listener=listener,
         )  # fmt: skip
 
     def document(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.data.annotated_findings import findings_of
 from limner.data.annotated_set import BOXES_LOCATE, Annotated, Entry
+from limner.data.annotated_things import things_of
 from limner.data.declared import Declared
 from limner.data.drawing import Drawing
 from limner.data.findings import Finding
 from limner.data.fitting import Fitted, fit_annotation
 from limner.data.formats import FORMATS, read_content, recognise
 from limner.data.formats.classes import choose_classes
+from limner.data.formats.format import ORDERLESS
 from limner.data.items import Item, Layout
 from limner.data.layouts import MASK_FOLDERS, SPLITS
 from limner.data.matching import Pictures
@@ -166,6 +168,8 @@ def layout_of(annotated: Annotated, declared: Declared) -> Layout:
     """The pictures that were found, with their regions as drawings, and what a person should know about them."""
     names = annotated.classes()
     space, unknown = _label_space(names, declared)
+    things = things_of(annotated, space.names[1:], declared) if space else ()
+    space = dataclasses.replace(space, things=things) if space else None
     ids = {name: index for index, name in enumerate(space.names) if index > 0} if space else {}
     given = given_splits(annotated)
     items = []
@@ -174,14 +178,17 @@ def layout_of(annotated: Annotated, declared: Declared) -> Layout:
         if not picture and entry.annotation.pixels is None:
             continue
         name = picture or PurePosixPath(entry.annotation.image.replace("\\", "/")).name
-        drawing = Drawing(entry.annotation, ids, boxes_are_areas=annotated.format not in BOXES_LOCATE)
+        drawing = Drawing(
+            entry.annotation, ids, annotated.format not in BOXES_LOCATE, frozenset(things),
+            annotated.format not in ORDERLESS,
+        )  # fmt: skip
         group = declared.group_of(name)
         items.append(Item(name, annotated.root / name, None, given.get(id(entry), ""), group, drawing=drawing))
     rule = f"given by the annotation files ({', '.join(sorted(set(given.values())))})" if given else ""
     return Layout(
         tuple(sorted(items, key=lambda item: item.name)), (), (), (), (), rule, declared,
         format=annotated.format, findings=(*findings_of(annotated), *unknown), label_space=space,
-        words=_words(annotated, names),
+        words=_words(annotated, names, things),
     )  # fmt: skip
 
 
@@ -213,7 +220,12 @@ def given_splits(annotated: Annotated) -> dict[int, str]:
     return parts if "train" in parts.values() and len(set(parts.values())) > 1 else {}
 
 
-def _words(annotated: Annotated, names: Sequence[str]) -> str:
+def _words(annotated: Annotated, names: Sequence[str], things: Sequence[str]) -> str:
     words = FORMATS[annotated.format].words
     text = f"regions of {words} are drawn; what comes later lies on top; classes: {', '.join(names) or 'none'}"
+    if things:
+        which = "all classes" if set(things) >= set(names) else ", ".join(things)
+        text += f"; each region of {which} is an object"
+        if annotated.format in ORDERLESS and annotated.format != "coco-panoptic":  # of which a pixel has one alone
+            text += ", of one class the smaller on top"
     return f"{text}; {annotated.words}" if annotated.words else text

@@ -11,6 +11,7 @@ from limner.core.errors import DataError
 from limner.core.protocols import Listener
 from limner.data.annotated import annotation_files, read_annotated
 from limner.data.annotated_set import Annotated
+from limner.data.formats.coco_categories import things_and_stuff
 from limner.data.formats.format import Format
 from limner.data.images import SUFFIXES
 from limner.data.items import Item
@@ -59,7 +60,7 @@ def write_annotation_folder(
     beside = folder / IMAGES if entry.name in BESIDE_PICTURES else folder
     beside.mkdir(exist_ok=True)
     problems = entry.write(named, beside)
-    _read_back(folder, named, problems)
+    _read_back(folder, named, problems, entry)
     return problems
 
 
@@ -75,13 +76,26 @@ def _own_name(image: str, picture: Item | None) -> str:
     return name + picture.image.suffix
 
 
-def _read_back(folder: Path, written: AnnotationSet, problems: Sequence[Problem]) -> None:
+def _read_back(folder: Path, written: AnnotationSet, problems: Sequence[Problem], entry: Format) -> None:
     """Fewer regions than were given, without a word about it, is a fault that must not look like success."""
     files = annotation_files(folder)
     again: Annotated | None = read_annotated(files, images=folder) if files else None
     count = sum(found.num_regions for found in again.sets) if again else 0
-    if count < written.num_regions and not problems:
+    expected = _num_wholes(written, one_segment=entry.name == "coco-panoptic")
+    if count < expected and not problems:
         raise DataError(
-            f"{written.num_regions} regions were written and {count} can be read back", expected="all of them",
+            f"{expected} regions were written and {count} can be read back", expected="all of them",
             where=str(folder), fix="choose another format, and please report this",
         )  # fmt: skip
+
+
+def _num_wholes(written: AnnotationSet, *, one_segment: bool) -> int:
+    """Regions; those of one group and class count as one, and with `one_segment` those of a class of stuff in one picture."""
+    stated = things_and_stuff(written.record) if one_segment else {}
+    return sum(
+        len({
+            (region.label, region.group or ("" if not stated.get(region.label, True) else f"\0{index}"))
+            for index, region in enumerate(image.regions)
+        })
+        for image in written.images
+    )  # fmt: skip

@@ -24,6 +24,30 @@ def runs_of(grid: Values) -> tuple[Numbers, Numbers, Values]:
     return starts, np.diff(starts, append=line.size), line[starts]
 
 
+def boxes_of(grid: Values) -> dict[int, tuple[int, int, int, int]]:
+    """First row, first column, and the row and column after the last, of each value but 0 in ``(H, W)``, by rising value.
+
+    Examples
+    --------
+    >>> boxes_of(np.array([[0, 7, 7], [3, 0, 7]]))
+    {3: (1, 0, 2, 1), 7: (0, 1, 2, 3)}
+    """
+    starts, lengths, values = runs_of(grid)
+    kept = np.flatnonzero(values)
+    kept = kept[np.argsort(values[kept], kind="stable")]
+    if not len(kept):
+        return {}
+    starts, lengths, values = starts[kept], lengths[kept], values[kept]
+    heads = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    row, left = starts // grid.shape[1], starts % grid.shape[1]
+    columns = [
+        row[heads], np.minimum.reduceat(left, heads), np.maximum.reduceat(row, heads) + 1,
+        np.maximum.reduceat(left + lengths, heads),
+    ]  # fmt: skip
+    boxes = np.stack(columns, axis=1).tolist()
+    return {int(value): (a, b, c, d) for value, (a, b, c, d) in zip(values[heads].tolist(), boxes, strict=True)}
+
+
 def area_sizes(grid: Values) -> dict[int, Numbers]:
     """Pixels of each connected area (corners connect) of each value but 0 in ``(H, W)``; empty when all is 0.
 
@@ -35,8 +59,9 @@ def area_sizes(grid: Values) -> dict[int, Numbers]:
     starts, lengths, values = runs_of(grid)
     kept = np.flatnonzero(values)
     starts, lengths, values = starts[kept], lengths[kept], values[kept]
-    one, other = _touching(starts, lengths, values, grid.shape[1])
-    areas = join(len(starts), one, other)
+    one, other = neighbours(starts, lengths, grid.shape[1])
+    same = values[one] == values[other]
+    areas = join(len(starts), one[same], other[same])
     sizes = np.bincount(areas, weights=lengths).astype(np.int64)
     firsts = np.unique(areas)  # an area bears the number of its first run
     by_value: dict[int, Numbers] = {}
@@ -45,8 +70,14 @@ def area_sizes(grid: Values) -> dict[int, Numbers]:
     return by_value
 
 
-def _touching(starts: Numbers, lengths: Numbers, values: Values, width: int) -> tuple[Numbers, Numbers]:
-    """Pairs of runs of one value that touch from one row to the next, corners included."""
+def neighbours(starts: Numbers, lengths: Numbers, width: int) -> tuple[Numbers, Numbers]:
+    """Pairs of runs that touch from one row to the next, corners included, whatever their values; the upper one first.
+
+    Parameters
+    ----------
+    starts, lengths : of runs that do not overlap, rising; see `runs_of`.
+    width : pixels of a row.
+    """
     row = starts // width * width
     low = np.maximum(starts + width - 1, row + width)  # the part of the next row that the run touches
     high = np.minimum(starts + lengths + width + 1, row + 2 * width)
@@ -55,9 +86,7 @@ def _touching(starts: Numbers, lengths: Numbers, values: Values, width: int) -> 
     count = np.maximum(last - first, 0)
     one = np.repeat(np.arange(len(starts)), count)
     place = np.arange(len(one)) - np.repeat(np.cumsum(count) - count, count)
-    other = first[one] + place
-    same = values[one] == values[other]
-    return one[same], other[same]
+    return one, first[one] + place
 
 
 def join(count: int, one: Numbers, other: Numbers) -> Numbers:

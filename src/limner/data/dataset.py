@@ -15,6 +15,7 @@ from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
 from limner.core.sample import Sample
 from limner.data.checks import Finding, examine
+from limner.data.instances import objects_of_mask
 from limner.data.layouts import Item
 from limner.data.masks import MaskReading
 from limner.data.pixels import load_image, raw_mask
@@ -81,11 +82,16 @@ class Dataset:
         if image.shape[2] == 1 and self.channels == 3:
             image = np.repeat(image, 3, axis=2)
         if item.drawing is not None:
-            labels, valid = item.drawing.labels(image.shape[:2])
-            return Sample(item.name, image, labels, None if valid.all() else valid)
+            size_hw = (image.shape[0], image.shape[1])
+            if not self.label_space.things:
+                labels, valid = item.drawing.labels(size_hw)
+                return Sample(item.name, image, labels, None if valid.all() else valid)
+            drawn = item.drawing.draw(size_hw)
+            return Sample(item.name, image, drawn.labels, None if drawn.valid.all() else drawn.valid, drawn.objects)
         if item.mask is None:
             return Sample(item.name, image)
-        labels, valid = self.reading.labels_of(raw_mask(item, alpha=self.reading.source == "alpha"), item.mask)
+        raw = raw_mask(item, alpha=self.reading.source == "alpha")
+        labels, valid = self.reading.labels_of(raw, item.mask)
         if labels.shape != image.shape[:2]:
             sizes = [f"{height} x {width}" for height, width in (image.shape[:2], labels.shape)]
             raise DataError(
@@ -93,7 +99,10 @@ class Dataset:
                 expected="the same height and width", where=f"{item.image} and {item.mask}",
                 fix="export the mask at the size of its image, or correct the pairing",
             )  # fmt: skip
-        return Sample(item.name, image, labels, None if valid.all() else valid)
+        if not self.label_space.things:
+            return Sample(item.name, image, labels, None if valid.all() else valid)
+        objects, valid = objects_of_mask(raw, labels, valid, self.reading, self.label_space.thing_ids)
+        return Sample(item.name, image, labels, None if valid.all() else valid, objects)
 
     def with_split(self, split: str) -> Dataset:
         """The pictures of one split; ``all`` gives every picture."""

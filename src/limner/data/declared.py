@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,8 +20,10 @@ __all__ = ["IGNORE", "Declared", "read_declared"]
 FILE_NAME = "limner.toml"
 KEYS = (
     "classes", "colors", "values", "images", "masks", "pairs", "group", "ignore", "spacing", "class_attribute",
-    "default_class",
+    "default_class", "task", "things", "stuff", "instances", "masks_are",
 )  # fmt: skip
+TASKS = ("semantic", "instance", "panoptic")
+MASKS_ARE = ("classes", "instances")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,10 @@ class Declared:
     ignore : value in mask files whose pixels are not known.
     spacing : height and width of a pixel in mm, or None.
     class_attribute, default_class : for annotation files: which attribute names the class, and the class of regions without one.
+    task : ``semantic``, ``instance`` or ``panoptic``; empty = what the files tell.
+    things, stuff : classes whose objects are told apart, and those whose are not; either is enough.
+    instances : folder of object numbers, relative to the data.
+    masks_are : what numbers in mask files are, ``classes`` or ``instances``; empty = what they look like.
     where : the file, for messages; empty when there is none.
     """
 
@@ -57,6 +63,11 @@ class Declared:
     spacing: tuple[float, float] | None = None
     class_attribute: str = ""
     default_class: str = ""
+    task: str = ""
+    things: tuple[str, ...] = ()
+    stuff: tuple[str, ...] = ()
+    instances: str = ""
+    masks_are: str = ""
     where: str = ""
 
     def group_of(self, name: str) -> str:
@@ -68,6 +79,33 @@ class Declared:
         if match is None:
             return ""
         return next((part for part in match.groups() if part), match.group(0))
+
+    def things_among(self, names: Sequence[str], seen: Collection[str]) -> tuple[str, ...]:
+        """The classes whose objects are told apart, in the order of `names`.
+
+        Parameters
+        ----------
+        names : all classes, the background first.
+        seen : those that the files tell apart; they count where nothing is declared.
+
+        Raises
+        ------
+        DataError : a class is declared a thing or stuff that is not among `names`.
+        """
+        for key, chosen in (("things", self.things), ("stuff", self.stuff)):
+            for name in chosen:
+                if name not in names[1:]:
+                    raise DataError(
+                        f"{key}: '{name}'", expected=f"one of the classes {', '.join(names[1:])}", where=self.where,
+                        fix=nearest(name, names[1:]),
+                    )  # fmt: skip
+        if self.task == "semantic":
+            return ()
+        if self.things:
+            return tuple(name for name in names[1:] if name in self.things)
+        if self.stuff or self.task == "instance":
+            return tuple(name for name in names[1:] if name not in self.stuff)
+        return tuple(name for name in names[1:] if name in seen)
 
 
 def read_declared(root: Path) -> Declared:
@@ -92,12 +130,20 @@ def read_declared(root: Path) -> Declared:
                 f"unknown key '{key}'", expected=f"one of {', '.join(KEYS)}", where=str(path), fix=nearest(key, KEYS)
             )
     groups, group = _groups(root, tree.get("group", ""), path)
-    classes, colors = _texts(tree, "classes", path), _colors(tree, path)
+    classes, colors = _classes(tree, path), _colors(tree, path)
+    task = _choice(tree, "task", TASKS, path)
+    things, stuff = _texts(tree, "things", path), _texts(tree, "stuff", path)
     values, by_color = read_values(tree.get("values", {}), classes, path)
     if values and not classes:
         classes = classes_of(values, path)
     if by_color and colors:
         raise _refuse("colors", tree["colors"], "colors, or values with colours, not both", path)
+    if set(things) & set(stuff):
+        raise _refuse("stuff", list(stuff), "classes that are not among things", path)
+    if task == "semantic" and things:
+        raise _refuse("things", list(things), 'no things where task = "semantic"', path)
+    if task == "instance" and stuff:
+        raise _refuse("stuff", list(stuff), 'no stuff where task = "instance"; with stuff the task is "panoptic"', path)
     return Declared(
         classes=classes,
         colors=colors_of(values, classes) if by_color else colors,
@@ -112,6 +158,11 @@ def read_declared(root: Path) -> Declared:
         spacing=_spacing(tree, path),
         class_attribute=_text(tree, "class_attribute", path, "an attribute's name in quotes"),
         default_class=_text(tree, "default_class", path, "a class name in quotes"),
+        task=task,
+        things=things,
+        stuff=stuff,
+        instances=_text(tree, "instances", path),
+        masks_are=_choice(tree, "masks_are", MASKS_ARE, path),
         where=str(path),
     )
 
@@ -127,13 +178,28 @@ def _text(tree: dict[str, Any], key: str, path: Path, expected: str = "a folder 
     return value.strip("/")
 
 
+def _choice(tree: dict[str, Any], key: str, choices: Sequence[str], path: Path) -> str:
+    value = tree.get(key, "")
+    if key in tree and value not in choices:
+        fix = nearest(str(value), choices)
+        raise DataError(f"{key} = {value!r}", expected=f"one of {', '.join(choices)}", where=str(path), fix=fix)
+    return str(value)
+
+
 def _texts(tree: dict[str, Any], key: str, path: Path) -> tuple[str, ...]:
     value = tree.get(key, [])
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise _refuse(key, value, 'a list of names such as ["background", "nucleus"]', path)
-    if key in tree and (len(value) < 2 or len(set(value)) != len(value)):
-        raise _refuse(key, value, "at least two different names, the background first", path)
+    if len(set(value)) != len(value):
+        raise _refuse(key, value, "each name once", path)
     return tuple(value)
+
+
+def _classes(tree: dict[str, Any], path: Path) -> tuple[str, ...]:
+    names = _texts(tree, "classes", path)
+    if "classes" in tree and len(names) < 2:
+        raise _refuse("classes", list(names), "at least two different names, the background first", path)
+    return names
 
 
 def _colors(tree: dict[str, Any], path: Path) -> tuple[Color, ...]:

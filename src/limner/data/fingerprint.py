@@ -15,6 +15,8 @@ import numpy.typing as npt
 from limner.core.protocols import Listener
 from limner.core.sample import Sample
 from limner.data.dataset import Dataset, Item
+from limner.data.object_facts import ObjectFacts, object_facts
+from limner.data.object_shapes import ObjectShapes, shapes_of
 
 THUMBNAIL = 16
 THREADS = 4
@@ -57,6 +59,7 @@ class Fingerprint:
     classes : facts per foreground class.
     upright, sided : how much better the pictures agree with their mean as they are than mirrored top to bottom, and left to right;
         correlation difference, 0 = no preferred way up.
+    objects : facts per class of things, the objects of which are told apart; empty where there are none.
     """
 
     num_images: int
@@ -72,6 +75,7 @@ class Fingerprint:
     classes: tuple[ClassFacts, ...]
     upright: float
     sided: float
+    objects: tuple[ObjectFacts, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON."""
@@ -88,6 +92,7 @@ class _PictureFacts:
     pixels: npt.NDArray[np.int64]
     objects: dict[int, npt.NDArray[np.float64]]  # class -> (n, 2): width, area
     thumbnails: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+    things: ObjectShapes | None
 
 
 def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
@@ -119,6 +124,7 @@ def take_fingerprint(dataset: Dataset, listener: Listener) -> Fingerprint:
         classes=tuple(_class_facts(facts, i, name) for i, name in enumerate(dataset.label_space.names) if i),
         upright=upright,
         sided=sided,
+        objects=object_facts([f.things for f in facts if f.things is not None], dataset.label_space),
     )
 
 
@@ -139,6 +145,7 @@ def _look(sample: Sample, num_classes: int) -> _PictureFacts:
         pixels=np.bincount(valid.ravel(), minlength=num_classes)[:num_classes],
         objects={i: _object_sizes(labels == i) for i in range(1, num_classes)},
         thumbnails=(_thumbnail(gray), _thumbnail(foreground.astype(np.float32))),
+        things=None if sample.objects is None else shapes_of(sample.objects),
     )
 
 

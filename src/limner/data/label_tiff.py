@@ -11,6 +11,7 @@ import tifffile
 
 from limner.core.files import write_atomic
 from limner.core.labels import Labels, LabelSpace
+from limner.core.objects import Instances
 
 LARGE_PIXELS = 100_000_000  # above it a label map is TIFF
 TILE = 512
@@ -19,21 +20,21 @@ CLASSIC_BYTES = 2**32 - 2**26  # of a classic TIFF, with room for what is not pi
 
 def write_label_tiff(
     path: Path,
-    rows: Callable[[int, int], Labels],
+    rows: Callable[[int, int], Labels | Instances],
     size_hw: tuple[int, int],
-    label_space: LabelSpace,
+    label_space: LabelSpace | None,
     *,
     dtype: npt.DTypeLike = np.uint8,
 ) -> None:
-    """Write class ids with their palette, whole or not at all; BigTIFF where needed.
+    """Write class ids with their palette, or object ids, whole or not at all; BigTIFF where needed.
 
     Parameters
     ----------
     path : where to; the parent folder is made.
     rows : from the first row and the one behind the last to their labels ``(n, W)``; called in rising order.
     size_hw : of the label map.
-    label_space : its colours become the palette, for 8 bit.
-    dtype : uint8 or uint16, which has no palette.
+    label_space : its colours become the palette, for 8 bit; None = gray.
+    dtype : uint8; or uint16 for many classes and uint32 for object ids, which have no palette.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def write_label_tiff(
                 tile[: part.shape[0], : part.shape[1]] = part
                 yield tile
 
-    palette = np.array(label_space.palette(), np.uint16).reshape(256, 3).T * 257 if kind == np.uint8 else None
+    palette = None
+    if kind == np.uint8 and label_space is not None:
+        palette = np.array(label_space.palette(), np.uint16).reshape(256, 3).T * 257
 
     def save(temporary: Path) -> None:
         with tifffile.TiffWriter(temporary, bigtiff=height * width * kind.itemsize > CLASSIC_BYTES) as file:

@@ -3,11 +3,14 @@
 images/a.png        masks/a.png            also labels/, annotations/, gt/ and a_mask.png
 a.png               a_mask.png             side by side
 train/images/a.png  train/masks/a.png      the first folder names the split
+
+Files that tell objects apart join them: `instance_layout`, `one_file_each`.
 """
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,11 +19,12 @@ from limner.core.choices import nearest
 from limner.core.errors import DataError
 from limner.data.declared import Declared, read_declared
 from limner.data.images import SUFFIXES
+from limner.data.instance_layout import InstanceFiles, bare, is_in_instances, without_beside, without_ending
 from limner.data.items import Item, Layout
 from limner.data.matching import walk_pictures
 from limner.data.nnunet import is_nnunet, nnunet_layout
-from limner.data.stack_layout import npy_roles, without_stack_suffix
-from limner.data.stacks import stack_suffix
+from limner.data.one_file_each import find_one_file_each
+from limner.data.stack_layout import npy_roles
 
 __all__ = [
     "IMAGE_FOLDERS",
@@ -76,18 +80,25 @@ def find_layout(root: Path) -> Layout:
     declared = read_declared(root)
     if is_nnunet(root) and not declared.pairs:
         return nnunet_layout(root, declared)
-    files = sorted(walk_pictures(root))
+    if declared.instances and not (root / declared.instances).is_dir():
+        raise DataError(
+            f"no folder {declared.instances}", expected="the folder of object numbers", where=declared.where,
+            fix="correct instances",
+        )  # fmt: skip
+    files, beside = without_beside(sorted(walk_pictures(root)))
     if not files:
         raise DataError(
             f"no pictures in {root}", expected=f"files with suffix {', '.join(sorted(SUFFIXES))} in images/ and masks/",
             where=str(root), fix="put the pictures into images/ and their masks, with the same names, into masks/",
         )  # fmt: skip
+    instances = InstanceFiles(root, files, beside, declared, (*IMAGE_FOLDERS, *MASK_FOLDERS))
     if declared.pairs:
         layout = _from_pairs(root, declared)
     elif (root / "splits.csv").is_file():
-        layout = _from_csv(root, declared, files)
+        layout = _from_csv(root, declared, files, instances)
     else:
-        layout = _from_folders(root, declared, files)
+        layout = _from_folders(root, declared, files, instances)
+    layout = dataclasses.replace(layout, items=instances.beside(layout.items, MASK_ENDINGS))
     if not layout.items and not layout.lonely_images and not layout.ambiguous:
         raise DataError(
             f"no images in {root}, only {len(layout.lonely_masks)} masks", expected="images/ beside masks/",
@@ -103,10 +114,11 @@ def _from_pairs(root: Path, declared: Declared) -> Layout:
         image_path, mask_path = inside(root, image, declared.where), inside(root, mask, declared.where)
         if not image_path.is_file():
             lonely_masks.append(mask)
-        elif not mask_path.is_file():
+        elif not mask_path.exists():
             lonely_images.append(image)
         else:
-            items.append(Item(image, image_path, mask_path, group=declared.group_of(image)))
+            parts = _files_in(mask_path)
+            items.append(Item(image, image_path, mask_path, group=declared.group_of(image), instances=parts))
     return Layout(tuple(items), tuple(lonely_images), tuple(lonely_masks), (), (), "", declared)
 
 
@@ -126,7 +138,12 @@ def inside(root: Path, name: str, where: str) -> Path:
     return root / parts
 
 
-def _from_csv(root: Path, declared: Declared, files: list[str]) -> Layout:
+def _files_in(mask: Path) -> tuple[Path, ...] | None:
+    """The files of a folder that stands in the place of a mask, one for each object; None where it is a file."""
+    return tuple(mask / name for name in sorted(walk_pictures(mask))) if mask.is_dir() else None
+
+
+def _from_csv(root: Path, declared: Declared, files: list[str], instances: InstanceFiles) -> Layout:
     where = str(root / "splits.csv")
     items, lonely_images, lonely_masks = [], [], []
     rows_of: dict[str, list[int]] = defaultdict(list)
@@ -134,14 +151,15 @@ def _from_csv(root: Path, declared: Declared, files: list[str]) -> Layout:
         name, mask_name = row["image"].replace("\\", "/"), row["mask"].replace("\\", "/")
         rows_of[name].append(number)
         image = inside(root, name, f"{where}, line {number}")
-        mask = inside(root, mask_name, f"{where}, line {number}") if mask_name else None
+        mask = inside(root, mask_name, f"{where}, line {number}") if mask_name else instances.of(name)
         split = split_name(row["split"], f"{where}, line {number}")
         if not image.is_file():
             lonely_masks.append(f"{mask_name or name} (splits.csv line {number}: no file {name})")
-        elif mask is None or not mask.is_file():
+        elif mask is None or not mask.exists():
             lonely_images.append(name)
         elif len(rows_of[name]) == 1:
-            items.append(Item(name, image, mask, split, declared.group_of(name) or row["group"]))
+            group, parts = declared.group_of(name) or row["group"], _files_in(mask) if mask_name else mask
+            items.append(Item(name, image, mask, split, group, instances=parts))
     ambiguous = tuple(
         (name, f"splits.csv lines {', '.join(map(str, numbers))}")
         for name, numbers in rows_of.items()
@@ -208,19 +226,40 @@ def split_name(text: str, where: str) -> str:
     return SPLITS.get(word, "")
 
 
-def _from_folders(root: Path, declared: Declared, files: list[str]) -> Layout:
+def _from_folders(root: Path, declared: Declared, files: list[str], instances: InstanceFiles) -> Layout:
     pairing = _by_folder_names(declared, files)
     if not pairing.images or not pairing.masks:
         beside = _Pairing(*npy_roles(files))
         if not beside.masks:
-            beside = _side_by_side(files)
+            outside = [file for file in files if not is_in_instances(file)]
+            beside = _side_by_side(outside)
+            beside = beside if beside.masks else _side_by_side(files)
         if beside.masks or not (pairing.images or pairing.masks):
             pairing = beside
     pairs, lonely_images, lonely_masks, ambiguous = _match(pairing)
+    parts_of: dict[str, Path | tuple[Path, ...]] = {}
+    if not pairs and not ambiguous:
+        pairs, parts_of = _objects_only(root, declared, files, instances)
+        known = {image for _, image, _ in pairs}
+        inner = {
+            path.relative_to(root).as_posix()
+            for parts in parts_of.values()
+            if isinstance(parts, tuple)
+            for path in parts
+        }
+        lonely_images = [image for image in lonely_images if image not in known]
+        lonely_masks = [mask for mask in lonely_masks if mask not in inner]
     heads = {_split_of(key) for key, _, _ in pairs}
     given = bool(pairs) and "" not in heads and heads & {"train"} != set()
     items = [
-        Item(image, root / image, root / mask, _split_of(key) if given else "", declared.group_of(image))
+        Item(
+            image,
+            root / image,
+            root / mask,
+            _split_of(key) if given else "",
+            declared.group_of(image),
+            instances=parts_of.get(image),
+        )
         for key, image, mask in pairs
     ]
     rule = "given by the folders " + ", ".join(sorted(heads)) if given else ""
@@ -233,6 +272,28 @@ def _from_folders(root: Path, declared: Declared, files: list[str]) -> Layout:
         rule,
         declared,
     )
+
+
+def _objects_only(
+    root: Path, declared: Declared, files: list[str], instances: InstanceFiles
+) -> tuple[list[tuple[str, str, str]], dict[str, Path | tuple[Path, ...]]]:
+    """Pictures without a mask file of their own, whose objects lie in a file each or in files of object numbers.
+
+    Returns
+    -------
+    (key, image, mask) as `_match` gives them, and the files of objects by image. An annotation file goes before numbers.
+    """
+    image_folders = (declared.images.lower(),) if declared.images else IMAGE_FOLDERS
+    mask_folders = (declared.masks.lower(),) if declared.masks else MASK_FOLDERS
+    found = find_one_file_each(root, files, image_folders, mask_folders)
+    if found:
+        pairs = [(instances.key(image), image, folder) for image, folder, _ in found]
+        return pairs, {image: tuple(root / part for part in parts) for image, _, parts in found}
+    if not instances or any(root.glob("*.json")) or any(root.glob("annotations/*.json")):
+        return [], {}
+    taken = {image: path for image in files if (path := instances.of(image)) is not None}
+    pairs = [(instances.key(image), image, path.relative_to(root).as_posix()) for image, path in taken.items()]
+    return pairs, dict(taken)
 
 
 def _split_of(key: str) -> str:
@@ -250,7 +311,7 @@ def _by_folder_names(declared: Declared, files: list[str]) -> _Pairing:
                 (declared.images or "images", pairing.images),
             ):
                 if file.startswith(folder + "/"):
-                    role[_bare(file[len(folder) + 1 :])].append(file)
+                    role[bare(file[len(folder) + 1 :])].append(file)
                     break
         return pairing
     tops = {file.split("/")[0].lower() for file in files if "/" in file}
@@ -260,7 +321,7 @@ def _by_folder_names(declared: Declared, files: list[str]) -> _Pairing:
         roles = [i for i, part in enumerate(parts[:-1]) if part.lower() in (*IMAGE_FOLDERS, *MASK_FOLDERS)]
         if not roles or (on_top and roles[0] != 0):
             continue  # a folder such as original/ has its own images/ and masks/; those on top are meant
-        key = _bare("/".join(parts[: roles[0]] + parts[roles[0] + 1 :]))
+        key = bare("/".join(parts[: roles[0]] + parts[roles[0] + 1 :]))
         role = pairing.images if parts[roles[0]].lower() in IMAGE_FOLDERS else pairing.masks
         role[key].append(file)
     return pairing
@@ -269,23 +330,9 @@ def _by_folder_names(declared: Declared, files: list[str]) -> _Pairing:
 def _side_by_side(files: list[str]) -> _Pairing:
     pairing = _Pairing(defaultdict(list), defaultdict(list))
     for file in files:
-        key = _bare(file)
+        key = bare(file)
         (pairing.masks if key.lower().endswith(MASK_ENDINGS) else pairing.images)[key].append(file)
     return pairing
-
-
-def _bare(path: str) -> str:
-    """A path without its last suffix only: ``a.b.png`` is ``a.b``; ``.nii.gz`` is one suffix."""
-    if stack_suffix(path):
-        return without_stack_suffix(path)
-    return path[: -len(PurePosixPath(path).suffix)]
-
-
-def _without_ending(key: str) -> str:
-    for ending in sorted(MASK_ENDINGS, key=len, reverse=True):
-        if key.lower().endswith(ending):
-            return key[: -len(ending)]
-    return key
 
 
 def _match(pairing: _Pairing) -> tuple[list[tuple[str, str, str]], list[str], list[str], list[tuple[str, ...]]]:
@@ -293,10 +340,10 @@ def _match(pairing: _Pairing) -> tuple[list[tuple[str, str, str]], list[str], li
     owners: dict[str, list[str]] = defaultdict(list)
     lonely_masks = []
     for key, masks in pairing.masks.items():
-        bare = _without_ending(key)
+        plain = without_ending(key, MASK_ENDINGS)
         # the mask `a.jpg.png` belongs to `a.jpg`; a full stem goes before one without its ending
         owner = next(
-            (name for name in (key, bare, _bare(key) if PurePosixPath(key).suffix else "") if name in pairing.images),
+            (name for name in (key, plain, bare(key) if PurePosixPath(key).suffix else "") if name in pairing.images),
             None,
         )
         if owner is None:
@@ -306,7 +353,7 @@ def _match(pairing: _Pairing) -> tuple[list[tuple[str, str, str]], list[str], li
     pairs, lonely_images, ambiguous = [], [], []
     for key, images in pairing.images.items():
         masks = owners.get(key, [])
-        exact = [(i, m) for i in images for m in masks if PurePosixPath(_bare(m)).name == PurePosixPath(i).name]
+        exact = [(i, m) for i in images for m in masks if PurePosixPath(bare(m)).name == PurePosixPath(i).name]
         if len(images) > 1 and len(exact) == len(images) == len(masks):
             pairs += [(key, image, mask) for image, mask in exact]
         elif not masks:

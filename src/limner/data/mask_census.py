@@ -78,6 +78,11 @@ def class_space(declared: Declared, count: int, colors: tuple[Color, ...] = ()) 
     return LabelSpace(names, colors)
 
 
+def object_space(declared: Declared) -> LabelSpace:
+    """The declared classes, or one called object."""
+    return LabelSpace(declared.classes or ("background", "object"), declared.colors)
+
+
 def about(code: str, level: Level, message: str, files: Sequence[MaskStats], fix: str = "") -> Finding:
     """A finding that names mask files by their whole paths."""
     return Finding(code, level, len(files), message, tuple(str(stats.path) for stats in files), fix)

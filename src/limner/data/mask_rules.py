@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from limner.data.findings import Finding
+from limner.data.instance_maps import LOSSY_SUFFIXES
 from limner.data.mask_census import DECLARE, Census, Decision, about, class_space
 from limner.data.masks import MaskReading
 
 LARGEST_ID = 63  # larger numbers are gray levels or object numbers unless classes are declared
 MOST_LEVELS = 16  # so many different gray levels can be classes
 USUAL_IGNORE = 255
+MOST_BETWEEN = 3  # pixels between the ends for each one at the upper end; edges of thin lines have fewer
 
 
 def ids_reading(census: Census, count: int, words: str, ignore: int | None) -> MaskReading:
@@ -129,6 +131,9 @@ def soft_edges(census: Census) -> Decision | None:
         solid = sum(inside[v] for v in low) > 0.2 * sum(pixels[v] for v in low)
         if between and stats.values[-1] < scale / 2 and solid:
             return None  # areas of a small id and a stray value: cutting at half would empty this mask
+        high = sum(pixels[v] for v in near) - sum(pixels[v] for v in near if v < scale / 2)
+        if stats.path.suffix.lower() in LOSSY_SUFFIXES and rest > MOST_BETWEEN * high:
+            return None  # many gray levels, blurred by JPEG
         if rest > 0.25 * sum(stats.counts) or sum(inside[v] for v in between) > 0.2 * rest:
             return None
     space = class_space(census.declared, 2)
@@ -137,26 +142,6 @@ def soft_edges(census: Census) -> Decision | None:
     message = f"{len(soft)} masks have in-between values along edges{jpeg}; cut at half"
     fix = "save masks as PNG and scale them with nearest neighbour"
     return MaskReading(space, None, words, rule="half"), [about("MASK_ANTIALIASED", "fixed", message, soft, fix)]
-
-
-def objects_in_order(census: Census) -> Decision | None:
-    """Object numbers: every file counts 1, 2, ... without a gap to another number, more than 20 in some."""
-    if len(census.stats) < 2 or any(s.kind in ("palette", "colour") for s in census.stats):
-        return None
-    tops = [max(s.values) for s in census.stats]
-    in_order = all(set(s.values) | {0} == set(range(top + 1)) for s, top in zip(census.stats, tops, strict=True))
-    return objects(census) if in_order and max(tops) > 20 and len(set(tops)) > 1 else None
-
-
-def objects(census: Census) -> Decision | None:
-    """Many numbers, each filling a patch: one per object; all objects are one class."""
-    if len(census.union) <= MOST_LEVELS or 0 not in census.union or census.flat_share(census.above_zero) < 0.25:
-        return None
-    space = class_space(census.declared, 2)
-    words = f"object numbers up to {census.union[-1]}: every number above 0 is {space.names[1]}"
-    message = f"masks number their objects (up to {census.union[-1]}); all objects are read as one class"
-    finding = about("MASK_VALUES", "warning", message, census.stats, f"if they are class ids, {DECLARE}")
-    return MaskReading(space, census.declared.ignore, words, rule="nonzero"), [finding]
 
 
 def no_rule(census: Census) -> Decision:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from limner.core.errors import DataError
 from limner.data.areas import area_sizes, runs_of
+from limner.data.id_facts import count_ids, shape_of_numbers
 from limner.data.masks import MaskReading, MaskStats, RawMask, as_colors, read_raw_mask, scale_of
 
 TINY_PIXELS = 16  # an object of fewer pixels is lost in a network that halves five times
@@ -68,6 +69,7 @@ def count_mask(raw: RawMask, path: Path) -> MaskStats:
     return MaskStats(
         path, (grid.shape[0], grid.shape[1]), raw.kind, raw.palette, raw.has_alpha,
         tuple(values[keep].tolist()), tuple(counts[keep].tolist()), tuple(flat[keep].tolist()), len(values),
+        *shape_of_numbers(grid, len(values)), count_ids(raw.objects, grid),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Decide, once for a data set, what the numbers in its mask files mean. Every rule is stated in `MaskReading.words`.
 
 In this order: what ``limner.toml`` declares value by value; declared classes; transparency; colours; stray values set aside; two
-values; trimaps; small ids; gray levels; soft edges; object numbers.
+values; trimaps; small ids; gray levels; soft edges; object numbers. Last, whether objects are told apart: `mask_objects`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,20 @@ from limner.data.declared import IGNORE, Declared
 from limner.data.findings import Finding, shortened
 from limner.data.mask_census import Census, Decision, take_census
 from limner.data.mask_colors import by_alpha, by_color, has_private_palettes, needs_colors, palettes_disagree
+from limner.data.mask_numbers import (
+    clear_numbers,
+    declared_numbers,
+    number_colors,
+    numbers,
+    numbers_in_order,
+    objects_alone,
+)
+from limner.data.mask_objects import decide_objects
 from limner.data.mask_rules import (
     declared_ids,
     declared_ids_and_ignore,
     levels,
     no_rule,
-    objects,
-    objects_in_order,
     small_ids,
     soft_edges,
     two_values,
@@ -52,10 +59,13 @@ def decide_reading(
     """
     surveys = list(stats) if stats is not None else [survey_mask(path) for path in sorted(paths)]
     findings: list[Finding] = []
+    known = declared_numbers(surveys, declared) or objects_alone(surveys, declared) or number_colors(surveys, declared)
     if declared.values:
         reading = _as_declared(declared)
+    elif known:
+        reading, findings = known
     elif any(s.kind == "alpha" for s in surveys):
-        surveys = [survey_mask(s.path, alpha=True) if s.has_alpha and s.kind != "alpha" else s for s in surveys]
+        surveys = [_opaque(s) if s.has_alpha and s.kind != "alpha" else s for s in surveys]
         reading, findings = by_alpha(surveys, declared)
     elif needs_colors(surveys, declared):
         reading, findings = by_color(surveys, declared)
@@ -63,7 +73,13 @@ def decide_reading(
         reading, findings = _by_value(take_census(surveys, declared))
         findings += _private_palettes(surveys, declared)
     findings += _unknown_values(surveys, reading, declared)
+    reading, findings = decide_objects((reading, findings), surveys, declared)
     return reading, [_relative(finding, root) for finding in findings]
+
+
+def _opaque(stats: MaskStats) -> MaskStats:
+    """The survey of a mask's transparency; its objects are known already."""
+    return dataclasses.replace(survey_mask(stats.path, alpha=True), objects=stats.objects)
 
 
 def _relative(finding: Finding, root: Path | None) -> Finding:
@@ -93,8 +109,8 @@ def _as_declared(declared: Declared) -> MaskReading:
 def _by_value(census: Census) -> Decision:
     """The first rule that explains the numbers; stray values are set aside unless classes are declared."""
     strict: list[Callable[[Census], Decision | None]]
-    strict = [declared_ids, two_values, declared_ids_and_ignore, trimap, soft_edges, levels]
-    free = [two_values, trimap, objects_in_order, small_ids, levels, soft_edges, objects]
+    strict = [declared_ids, two_values, declared_ids_and_ignore, trimap, clear_numbers, soft_edges, levels]
+    free = [two_values, trimap, numbers_in_order, small_ids, levels, soft_edges, numbers]
     rules = strict if census.declared.classes else free
     clean, strays = (census, []) if census.declared.classes else without_strays(census)
     for rule in rules:

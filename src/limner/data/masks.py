@@ -13,6 +13,7 @@ import PIL.Image
 
 from limner.core.errors import DataError
 from limner.core.labels import Color, Labels, LabelSpace
+from limner.data.id_facts import IdFacts
 from limner.data.images import (
     TIFF_SUFFIXES,
     check_suffix,
@@ -24,6 +25,7 @@ from limner.data.images import (
     read_tiff,
     upright,
 )
+from limner.data.raw_ids import RawIds
 from limner.data.stacks import read_frame_values, stack_suffix
 
 MaskKind = Literal["1-bit", "index", "palette", "gray", "colour", "alpha"]
@@ -42,12 +44,14 @@ class RawMask:
     kind : how the file is stored; three equal channels count as gray.
     palette : the colours of a palette file, else empty.
     has_alpha : the file stores transparency.
+    objects : those of the same picture, where files tell them apart; what is wrong with these files where they cannot be read.
     """
 
     values: npt.NDArray[Any]
     kind: MaskKind
     palette: tuple[Color, ...] = _NO_PALETTE
     has_alpha: bool = False
+    objects: RawIds | DataError | None = None
 
 
 def read_raw_mask(path: Path, *, alpha: bool = False, frame: int | None = None) -> RawMask:
@@ -165,6 +169,10 @@ class MaskStats:
     counts : pixels of each value.
     flat : pixels of each value whose four neighbours have the same value; few in smooth pictures, many in maps of ids.
     num_values : how many different values there are; more than ``len(values)`` when the file is no mask at all.
+    solid : share of the values above 0 of which one connected area holds nearly all pixels, as a number of an object does; 0
+        when there are fewer than two, or so many that the file is no mask.
+    is_in_order : the values above 0 rise in the order of their first pixels, by rows or by columns, as numbered areas do.
+    objects : see `RawMask`, counted.
     """
 
     path: Path
@@ -176,6 +184,9 @@ class MaskStats:
     counts: tuple[int, ...]
     flat: tuple[int, ...]
     num_values: int
+    solid: float = 0.0
+    is_in_order: bool = False
+    objects: IdFacts | DataError | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,7 @@ class MaskReading:
     source : the numbers meant: the stored values, the colours they stand for, or the transparency.
     rule : ``table`` (each value has an id), ``nonzero`` (above 0 is class 1), or ``half`` (above half of the scale).
     table : for the rule ``table``: (value, id), by value.
+    is_numbered : the rule is ``nonzero``, and each value above 0 is the number of an object.
     """
 
     label_space: LabelSpace
@@ -198,6 +210,7 @@ class MaskReading:
     source: Literal["value", "colour", "alpha"] = "value"
     rule: Literal["table", "nonzero", "half"] = "nonzero"
     table: tuple[tuple[int, int], ...] = ()
+    is_numbered: bool = False
 
     def labels(self, path: Path) -> tuple[Labels, npt.NDArray[np.bool_]]:
         """Class ids ``(H, W)`` of a mask file, and where they are known.

@@ -10,6 +10,7 @@ from limner.data.annotated import annotation_files, layout_of, read_annotated
 from limner.data.annotated_set import Annotated
 from limner.data.declared import Declared, read_declared
 from limner.data.layouts import Layout, find_layout
+from limner.data.panoptic_masks import PANOPTIC, panoptic_files
 from limner.data.stack_layout import expand_stacks
 
 
@@ -29,7 +30,10 @@ def open_layout(data: Path) -> tuple[Path, Layout]:
             expected="annotations that a person made", where=str(found.files[0]),
             fix="give it to `limner evaluate` as the model, or export the annotations",
         )  # fmt: skip
-    return found.root, layout_of(found, declared_for(data))
+    layout = layout_of(found, declared_for(data))
+    if data.is_dir() and found.format == PANOPTIC:
+        layout = _as_listed(layout, data)
+    return found.root, layout
 
 
 def declared_for(data: Path) -> Declared:
@@ -44,7 +48,7 @@ def find_annotated(
 
     Parameters
     ----------
-    data : an annotation file or a folder; in a folder masks go before annotation files.
+    data : an annotation file or a folder; in a folder masks go before annotation files, but for the pictures of COCO panoptic.
     images : where the pictures of the annotation files are; None = beside or above them.
     class_attribute, default_class : see `choose_classes`; None = what ``limner.toml`` says.
 
@@ -57,6 +61,10 @@ def find_annotated(
     failure = None
     try:
         layout = find_layout(data)
+        panoptic = panoptic_files(layout)
+        if panoptic:
+            found = _annotated(data, panoptic, images, class_attribute, default_class)
+            return layout if found is None else _with_splits(found, layout)
         if layout.items or layout.ambiguous or (data / "splits.csv").is_file():
             return layout
     except DataError as error:
@@ -70,6 +78,38 @@ def find_annotated(
     if failure is not None:
         raise failure
     return layout
+
+
+def _with_splits(found: Annotated, layout: Layout) -> Annotated:
+    """The entries with the parts that the folder gives to their pictures."""
+    parts = {item.name: item.split for item in layout.items if item.split}
+    entries = (
+        dataclasses.replace(
+            entry,
+            annotation=dataclasses.replace(
+                entry.annotation, subset=parts.get(entry.match.picture, entry.annotation.subset)
+            ),
+        )
+        for entry in found.entries
+    )
+    return dataclasses.replace(found, entries=tuple(entries))
+
+
+def _as_listed(layout: Layout, data: Path) -> Layout:
+    """The layout with the split and the groups that the folder `data` gives to its masks, to the letter."""
+    try:
+        masks = find_layout(data)
+    except DataError:  # it has annotation files and no masks
+        return layout
+    if not masks.split_rule or not panoptic_files(masks):
+        return layout
+    listed = {item.name: item for item in masks.items}
+    items = (
+        dataclasses.replace(item, split=listed[item.name].split, group=listed[item.name].group)
+        for item in layout.items
+        if item.name in listed
+    )
+    return dataclasses.replace(layout, items=tuple(items), split_rule=masks.split_rule, unlisted=masks.unlisted)
 
 
 def _annotated(

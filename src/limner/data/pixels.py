@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 from limner.core.errors import DataError
 from limner.core.sample import Image
 from limner.data.images import Header, read_header, read_image
+from limner.data.instance_maps import read_ids
 from limner.data.items import Item
 from limner.data.masks import RawMask, read_raw_mask
+from limner.data.one_file_each import read_one_file_each
+from limner.data.raw_ids import RawIds
 from limner.data.stacks import read_frame, stack_suffix
 
 T = TypeVar("T")
@@ -67,14 +71,44 @@ def load_header(item: Item) -> Header:
 
 
 def raw_mask(item: Item, *, alpha: bool = False) -> RawMask:
-    """The numbers in the mask of `item`, which has one; see `read_raw_mask`.
+    """The numbers in the mask of `item`, which has one, with its objects where files tell them apart; see `read_raw_mask`.
+
+    Where there are objects and no mask file, the mask is 1 where there is an object. Object files beside a mask file that cannot
+    be read, or are of another size, leave their error in its place.
 
     Raises
     ------
     DataError : unreadable, or numbers that are no class ids.
     """
     assert item.mask is not None
-    return read_raw_mask(item.mask, alpha=alpha, frame=item.frame if stack_suffix(item.mask.name) else None)
+    if isinstance(item.instances, tuple):
+        found = read_one_file_each(item.instances, load_header(item).size_hw)
+        return RawMask((found.ids > 0).astype(np.uint8), "1-bit", objects=found)
+    if item.instances == item.mask:
+        found = read_ids(item.mask, frame=_frame_of(item, item.mask))
+        return RawMask((found.ids > 0).astype(np.uint8), "1-bit", objects=found)
+    raw = read_raw_mask(item.mask, alpha=alpha, frame=_frame_of(item, item.mask))
+    if item.instances is None:
+        return raw
+    return dataclasses.replace(raw, objects=_objects_beside(item, item.instances, raw.values.shape))
+
+
+def _objects_beside(item: Item, path: Path, shape: tuple[int, ...]) -> RawIds | DataError:
+    try:
+        found = read_ids(path, frame=_frame_of(item, path))
+    except DataError as error:
+        return error
+    if found.ids.shape == shape:
+        return found
+    sizes = [f"{size[0]} x {size[1]}" for size in (found.ids.shape, shape)]
+    return DataError(
+        f"{path.name} is {sizes[0]}, the mask {sizes[1]}", expected="the same height and width", where=str(path),
+        fix="export the numbers of objects at the size of the mask",
+    )  # fmt: skip
+
+
+def _frame_of(item: Item, path: Path) -> int | None:
+    return item.frame if stack_suffix(path.name) else None
 
 
 def is_embedded(item: Item) -> bool:

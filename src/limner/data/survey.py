@@ -19,6 +19,8 @@ from limner.data.layouts import Item
 from limner.data.look import Look, look_at
 from limner.data.mask_survey import Objects, count_area, count_mask, count_objects
 from limner.data.masks import IGNORED, MaskStats
+from limner.data.object_shapes import shapes_of
+from limner.data.object_survey import PictureObjects
 from limner.data.pixels import load_header, load_image, raw_mask
 from limner.data.png_chunks import may_state_orientation
 from limner.data.stacks import patient_of
@@ -36,8 +38,9 @@ class Facts:
     pixels : pixels of each class id; empty where there is no mask.
     mask_size_hw : height and width of the mask, or None.
     look : a small gray copy, for finding copies; None when the picture has one value everywhere.
-    objects : connected areas of each class id above 0.
+    objects : connected areas of each class id above 0; where objects are told apart, these, and of things alone.
     patient : whom a DICOM file is of; empty for other files.
+    things : the objects that are told apart, measured; None where they are not.
     """
 
     header: Header
@@ -49,6 +52,7 @@ class Facts:
     look: Look | None = field(default=None, repr=False, compare=False)
     objects: Mapping[int, Objects] = field(default_factory=dict)
     patient: str = ""
+    things: PictureObjects | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -118,11 +122,12 @@ def _image_facts(image: Image, item: Item) -> Facts:
     digest = hashlib.sha1(f"{image.shape} {image.dtype}".encode(), usedforsecurity=False)
     digest.update(np.ascontiguousarray(image).data)
     lowest, highest = float(image.min()), float(image.max())
-    pixels, objects = _drawn(item, header.size_hw)
+    pixels, objects, things = _drawn(item, header.size_hw)
     size = header.size_hw if item.drawing is not None else None
     look = look_at(image) if lowest < highest else None
     return Facts(
-        header, digest.hexdigest(), lowest, highest, pixels, size, look, objects, patient_of(item.image)
+        header, digest.hexdigest(), lowest, highest, pixels, size, look, objects, patient_of(item.image),
+        things,
     )  # fmt: skip
 
 
@@ -133,12 +138,20 @@ def _orientation(item: Item) -> int:
     return load_header(item).orientation
 
 
-def _drawn(item: Item, size_hw: tuple[int, int]) -> tuple[dict[int, int], dict[int, Objects]]:
-    """Pixels and objects of each class where regions were drawn in place of a mask file."""
+def _drawn(item: Item, size_hw: tuple[int, int]) -> tuple[dict[int, int], dict[int, Objects], PictureObjects | None]:
+    """Pixels and objects of each class where regions were drawn in place of a mask file, and the objects of things measured."""
     if item.drawing is None:
-        return {}, {}
-    labels, valid = item.drawing.labels(size_hw)
+        return {}, {}, None
+    things = None
+    if item.drawing.things:
+        drawn = item.drawing.draw(size_hw)
+        labels, valid = drawn.labels, drawn.valid
+        things = PictureObjects(shapes_of(drawn.objects), drawn.overlaps)
+    else:
+        labels, valid = item.drawing.labels(size_hw)
     grid = np.where(valid, labels.astype(np.int32), IGNORED)
     values, counts = np.unique(grid, return_counts=True)
     pixels = dict(zip(values.tolist(), counts.tolist(), strict=True))
-    return pixels, {index: count_area(valid & (labels == index)) for index in pixels if index > 0}
+    if things is not None:
+        return pixels, things.counts(), things
+    return pixels, {index: count_area(valid & (labels == index)) for index in pixels if index > 0}, None

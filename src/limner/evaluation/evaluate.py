@@ -15,12 +15,15 @@ import numpy.typing as npt
 from limner.core.errors import DataError, ShapeError
 from limner.core.files import write_json, write_text
 from limner.core.labels import LabelSpace
-from limner.core.report import Report, Row, Score
+from limner.core.objects import Objects
+from limner.core.report import ObjectRow, Report, Row, Score
 from limner.evaluation.measure import CALIBRATION, SURFACE, Measured, Plan, measure_surface, pool
+from limner.evaluation.object_scorer import ObjectScorer
 from limner.metrics import compat as conventions
 from limner.metrics.calibration import reliability
 from limner.metrics.counts import Counts, Table, confusion_table, count_foreground, split_table
 from limner.metrics.distance import Spacing
+from limner.metrics.object_table import OBJECT_TABLE
 from limner.metrics.overlap import dice
 from limner.metrics.summary import summarize_columns, unit_numbers
 from limner.metrics.table import define
@@ -61,6 +64,7 @@ class Scorer:
         self._groups: list[str] = []
         self._confusion: Table = np.zeros((len(label_space), len(label_space)), np.int64)
         self._tables: list[Table] | None = [] if compat else None
+        self._objects = ObjectScorer(label_space, self._names)
 
     def add(
         self,
@@ -71,6 +75,8 @@ class Scorer:
         *,
         scores: ScoreArray | None = None,
         group: str = "",
+        pred_objects: Objects | None = None,
+        target_objects: Objects | None = None,
     ) -> None:
         """Measure one picture.
 
@@ -81,6 +87,8 @@ class Scorer:
         valid : ``(H, W)`` bool, False where the truth is not known; None: all valid.
         scores : ``(K, H, W)`` after sigmoid (one map for two classes) or softmax; calibration needs them, else None.
         group : pictures of one group are drawn together for the intervals; empty: it stands for itself.
+        target_objects : the true objects; None: the picture is not measured as objects.
+        pred_objects : the predicted ones; None: the connected regions (8 neighbours) of each class of things in `pred_labels`.
 
         Raises
         ------
@@ -92,6 +100,8 @@ class Scorer:
         try:
             table = confusion_table(pred_labels, target_labels, valid=valid, num_classes=len(self.label_space))
             measured = self._measure(table, pred_labels, target_labels, valid, scores)
+            if target_objects is not None:
+                self._objects.add(name, pred_objects, target_objects, pred_labels, target_labels, valid)
         except (ShapeError, DataError) as error:
             raise type(error)(error.found, expected=error.expected, where=name, fix=error.fix) from None
         self._images[name] = measured
@@ -158,17 +168,19 @@ class Scorer:
         pooled = {name: self._pooled(name) for name in names}
         metrics = self._metrics(pooled)
         rows = tuple(
-            _row(image, name, measured[name], metrics, group, self.plan)
+            _row(image, name, measured[name], (*metrics, *self._objects.metrics), group, self.plan, objects.get(name, {}))
             for (image, measured), group in zip(self._images.items(), self._groups, strict=True)
+            for objects in (self._object_values(self._objects.picture(image)),)
             for name in names
-        )
+        )  # fmt: skip
         unit, number = self._units()
         empty = {name: [found[name].counts for found in self._images.values()] for name in names}
         return Report(
             model=model, data=data, split=split, samples=len(self._images), threshold=threshold,
-            scores=self._scores(rows, pooled, metrics),
+            scores=self._scores(rows, pooled, (*metrics, *self._objects.metrics)),
             empty_cases={name: _empty_cases(counts) for name, counts in empty.items()},
-            definitions={name: define(name, unit=self.plan.unit, tolerance=self.plan.accepted) for name in metrics},
+            definitions={name: define(name, unit=self.plan.unit, tolerance=self.plan.accepted) for name in metrics}
+            | {name: OBJECT_TABLE[name].definition for name in self._objects.metrics},
             split_checksum=split_checksum, seconds=seconds, rows=rows, missing=tuple(missing),
             classes=self.label_space.names, confusion=tuple(tuple(map(int, line)) for line in self._confusion),
             one_sided={name: _one_sided(counts) for name, counts in empty.items()},
@@ -176,9 +188,16 @@ class Scorer:
                 name: found.reliability.rows() for name, found in pooled.items() if found.reliability is not None
             },
             unit=self.plan.unit, resampled=(unit, number), data_checksum=data_checksum,
-            notes=(*notes, *_interval_notes(unit, number, len(self._images))),
+            notes=(*notes, *self._objects.notes, *_interval_notes(unit, number, len(self._images))),
             compat=conventions.rows(np.array(self._tables)) if self._tables else (),
+            objects=self._objects.summary(), object_rows=tuple(self._objects.rows()),
         )  # fmt: skip
+
+    def _object_values(self, by_class: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        """Metrics of objects by class; with two classes the union equals the class."""
+        if len(self.label_space) == 2 and self._names[1] in by_class:
+            return by_class | {FOREGROUND: by_class[self._names[1]]}
+        return by_class
 
     def _metrics(self, pooled: dict[str, Measured]) -> tuple[str, ...]:
         surface = SURFACE if self.plan.extent == "all" else ()
@@ -191,13 +210,17 @@ class Scorer:
         """Every metric of every class; the pictures are drawn anew once for all of them."""
         names = tuple(pooled)
         whole = {name: measured.values(self.plan) for name, measured in pooled.items()}
+        if self._objects:
+            for name, values in self._object_values(self._objects.pooled()).items():
+                whole[name] |= values
         columns = np.full((len(self._images), len(metrics), len(names) + 1), np.nan)
         totals = np.full((len(metrics), len(names) + 1), np.nan)
         for m, metric in enumerate(metrics):
             for i, name in enumerate(names):
                 columns[:, m, i] = [row.metrics[metric] for row in rows[i :: len(names)]]
                 totals[m, i] = whole[name].get(metric, math.nan)
-            classes = [names.index(name) for name in self._names[1:]]
+            own = self._objects.classes_of(metric) if metric in OBJECT_TABLE else self._names[1:]
+            classes = [names.index(name) for name in own]
             columns[:, m, -1] = [_mean(values) for values in columns[:, m, classes].tolist()]
             totals[m, -1] = _mean(totals[m, classes].tolist())
         flat = columns.reshape(len(self._images), totals.size)
@@ -205,6 +228,9 @@ class Scorer:
         found = {metric: {name: next(scores) for name in (*names, MACRO)} for metric in metrics}
         for metric in SURFACE:  # not taken for the background
             found.get(metric, {}).pop(names[0], None)
+        for metric in self._objects.metrics:  # of things, or of things and stuff
+            kept = {*self._objects.classes_of(metric), MACRO, *((FOREGROUND,) if len(self.label_space) == 2 else ())}
+            found[metric] = {name: score for name, score in found[metric].items() if name in kept}
         return found
 
     def _units(self) -> tuple[str, int]:
@@ -256,6 +282,8 @@ def evaluate_pairs(
 def write_report_files(report: Report, folder: Path) -> None:
     """Write ``summary.json`` and ``per_image.csv``; undefined is null in the one and empty in the other.
 
+    Where the truth tells objects apart, also ``per_object.csv``: every true object, and every predicted one that matches none.
+
     Raises
     ------
     MachineError, OutputError : the disk is full or the folder may not be written.
@@ -267,7 +295,21 @@ def write_report_files(report: Report, folder: Path) -> None:
         numbers = ["" if math.isnan(row.metrics[metric]) else repr(row.metrics[metric]) for metric in metrics]
         writer.writerow([row.image, row.class_name, row.tp, row.fp, row.fn, row.tn, *numbers, row.group])
     write_text(folder / "per_image.csv", text.getvalue())
+    if report.objects:
+        write_text(folder / "per_object.csv", _object_table(report.object_rows))
     write_json(folder / "summary.json", report.summary())
+
+
+def _object_table(rows: Sequence[ObjectRow]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "side", "object", "class", "area", "matched_object", "iou", "kind"])
+    for row in rows:
+        partner = row.partner or ""
+        writer.writerow(
+            [row.image, row.side, row.number, row.class_name, row.area, partner, repr(round(row.iou, 6)), row.kind]
+        )
+    return text.getvalue()
 
 
 def _measure_class(
@@ -291,8 +333,10 @@ def _class_scores(scores: ScoreArray | None, label_space: LabelSpace) -> ScoreAr
     return np.concatenate([1 - scores, scores]) if label_space.num_maps == 1 else scores
 
 
-def _row(image: str, name: str, measured: Measured, metrics: Sequence[str], group: str, plan: Plan) -> Row:
-    values, counts = measured.values(plan), measured.counts
+def _row(
+    image: str, name: str, measured: Measured, metrics: Sequence[str], group: str, plan: Plan, objects: dict[str, float]
+) -> Row:
+    values, counts = measured.values(plan) | objects, measured.counts
     kept = {metric: values.get(metric, math.nan) for metric in metrics}
     return Row(image, name, counts.tp, counts.fp, counts.fn, counts.tn, kept, group)
 

@@ -17,6 +17,7 @@ from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.figure_style import to_png
 from limner.evaluation.gallery import DrawnCase
 from limner.evaluation.inspection import Inspection
+from limner.evaluation.object_plots import f1_figure
 from limner.evaluation.pictures import Picture
 from limner.evaluation.plots import (
     confusion_figure,
@@ -59,6 +60,7 @@ def plots_of(
         ),
         "confusion": lambda: confusion_figure(report.confusion, report.classes),
         "errors": lambda: None if inspection is None else error_figure(inspection.errors.pixels),
+        "objects_by_iou": lambda: f1_figure(report.objects.get("by_iou", {})),
         "calibration": lambda: reliability_figure({name: report.calibration[name] for name in known}),
     }
 
@@ -85,7 +87,8 @@ def write_figures(
     Parameters
     ----------
     folder : becomes or is a folder; gets ``loss.png``, ``validation_dice.png``, ``curves.png``, ``dice_per_image.png``,
-        ``dice_histogram.png``, ``confusion.png``, ``errors.png``, ``calibration.png``, and for each shown picture
+        ``dice_histogram.png``, ``confusion.png``, ``errors.png``, ``calibration.png``,
+        ``objects_by_iou.png``, and for each shown picture
         ``worst-1-triptych.png`` and ``worst-1-overlay.png``, numbered within its kind.
     history, names, inspection : as in `plots_of`.
     cases : the shown pictures.

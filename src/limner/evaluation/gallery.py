@@ -116,7 +116,7 @@ def draw_case(case: Case, label_space: LabelSpace) -> DrawnCase:
     image = to_display(image, stretch=True) if dark else image
     height, width = case.target.shape
     right = (case.target > 0) & (case.pred == case.target) & (True if case.valid is None else case.valid)
-    window = _close_up(kinds, case, _shown_size((height, width))[1] / width)
+    window = _close_up(kinds, case, shown_size((height, width))[1] / width)
     layers = (image, case.target, case.pred, kinds, right)
     file_scale = min(1.0, FILE_SIDE / max(height, width))
     small = _resize(layers, (max(1, round(height * file_scale)), max(1, round(width * file_scale))))
@@ -163,7 +163,7 @@ def draw_suspect(
     if shown.size and float(np.percentile(shown, 99)) < DARK:
         shown = to_display(shown, stretch=True)
     wrong = (target != pred) & (np.ones(target.shape, np.bool_) if valid is None else valid)
-    window = _densest(wrong)
+    window = densest(wrong)
     panels = [("whole picture", _outlined(shown, target, pred, window))]
     if window is not None:
         panels.append(("largest difference", _outlined(shown[window], target[window], pred[window])))
@@ -172,22 +172,22 @@ def draw_suspect(
 
 def _outlined(image: Picture, target: LabelArray, pred: LabelArray, window: Window | None = None) -> Picture:
     native = target.shape[0], target.shape[1]
-    image, target, pred = _resize((image, target, pred), _shown_size(native))
-    return _framed(two_outlines(image, target, pred), window, native)
+    image, target, pred = _resize((image, target, pred), shown_size(native))
+    return framed(two_outlines(image, target, pred), window, native)
 
 
 def _panels(
     layers: tuple[npt.NDArray[Any], ...], label_space: LabelSpace, window: Window | None = None
 ) -> tuple[tuple[str, Picture], ...]:
     native = layers[0].shape[0], layers[0].shape[1]
-    image, target, pred, kinds, right = _resize(layers, _shown_size(native))
+    image, target, pred, kinds, right = _resize(layers, shown_size(native))
     return (
-        ("picture", _framed(image, window, native)), ("truth", overlay(image, target, label_space)),
+        ("picture", framed(image, window, native)), ("truth", overlay(image, target, label_space)),
         ("prediction", overlay(image, pred, label_space)), ("mistakes", error_picture(image, kinds, right > 0)),
     )  # fmt: skip
 
 
-def _shown_size(size_hw: tuple[int, int]) -> tuple[int, int]:
+def shown_size(size_hw: tuple[int, int]) -> tuple[int, int]:
     """Height and width of a panel: at most `WIDTH` and `HEIGHT`; small pictures are enlarged by a whole number."""
     height, width = size_hw
     scale = min(WIDTH / max(1, width), HEIGHT / max(1, height))
@@ -235,10 +235,10 @@ def _close_up(kinds: npt.NDArray[np.uint8], case: Case, scale: float) -> Window 
     if not count or scale >= 1:
         return None
     across = float(np.median(2 * np.sqrt(np.bincount(ids.ravel())[1:] / np.pi)))
-    return _densest(kinds > 0) if across * scale < TINY else None
+    return densest(kinds > 0) if across * scale < TINY else None
 
 
-def _densest(wrong: Mask) -> Window | None:
+def densest(wrong: Mask) -> Window | None:
     """The window of `CLOSE_UP` of the picture's sides with most `wrong` pixels; None where none is wrong, or nothing is gained."""
     height, width = wrong.shape
     tall, wide = (min(n, max(48, round(n * CLOSE_UP))) for n in (height, width))
@@ -250,7 +250,7 @@ def _densest(wrong: Mask) -> Window | None:
     return slice(top, top + tall), slice(left, left + wide)
 
 
-def _framed(image: Picture, window: Window | None, native_hw: tuple[int, int]) -> Picture:
+def framed(image: Picture, window: Window | None, native_hw: tuple[int, int]) -> Picture:
     """A white frame with a black rim around the window of the close-up; `image` may be shown at another size than it has."""
     if window is None:
         return image

@@ -20,10 +20,11 @@ from limner.core.files import write_json, write_text
 from limner.core.report import Score
 from limner.evaluation.encode import data_uris
 from limner.evaluation.error_map import BAND_SHARE, KINDS, NARROWEST_BAND
-from limner.evaluation.evaluate import FOREGROUND
+from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.figure_style import to_svg
 from limner.evaluation.figures import calibrated, plots_of
 from limner.evaluation.names import visible
+from limner.evaluation.object_gallery import OUTLINES
 from limner.evaluation.page import ReportPage, details, foreground_rows, group_rows, mean, shown_classes
 from limner.evaluation.pictures import LABEL_LINE, PREDICTION_LINE
 from limner.evaluation.ranking import picture_scores
@@ -35,6 +36,7 @@ from limner.evaluation.sentences import (
     warnings_of,
     why_pooled_differs,
 )
+from limner.metrics.object_table import OBJECT_TABLE
 from limner.metrics.table import TABLE
 
 __all__ = ["ReportPage", "render_report", "write_report"]
@@ -48,6 +50,7 @@ LABELS = {
     "dice_per_image": "Dice of each scored picture; the same numbers stand in the table of all pictures",
     "dice_histogram": "How many pictures have which Dice; the same numbers stand in the table of all pictures",
     "confusion": "Confusion matrix; the same numbers stand in the table beside it or in summary.json",
+    "objects_by_iou": "F1 of the objects over the IoU that they have to reach; the same numbers stand in summary.json",
     "calibration": "How often the model is right against how sure it is; the same numbers stand in the table",
 }  # fmt: skip
 
@@ -62,7 +65,8 @@ def render_report(page: ReportPage) -> str:
     text = _environment().get_template("report.html.j2").render(
         page=page, report=page.report, many=page.many, headline=page.headline,
         summary=summary_sentences(page), warnings=warnings_of(page),
-        figures=_figures(page), **_scores(page), **_mistakes(page), **_settings(page), **_pictures(page),
+        figures=_figures(page), objects=_objects(page),
+        **_scores(page), **_mistakes(page), **_settings(page), **_pictures(page),
     )  # fmt: skip
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # a half of a surrogate pair cannot be written
 
@@ -100,7 +104,8 @@ def _scores(page: ReportPage) -> dict[str, Any]:
     groups = group_rows(page)
     return {
         "shown": shown[:MOST_CLASSES], "hidden_classes": len(shown) - MOST_CLASSES, "titles": TITLES,
-        "lower_is_better": [name for name, metric in TABLE.items() if not metric.higher_is_better],
+        "pixel_scores": {metric: found for metric, found in report.scores.items() if metric not in OBJECT_TABLE},
+        "lower_is_better": [n for n, metric in {**TABLE, **OBJECT_TABLE}.items() if not metric.higher_is_better],
         "reasons": {metric: [text for text in texts if text] for metric, texts in reasons.items()},
         "one_sided": {n: c for n, c in report.one_sided.items() if n in shown and (c["missed"] or c["invented"])},
         "empty": {name: case for name, case in report.empty_cases.items() if name in shown and case["n"]},
@@ -124,12 +129,27 @@ def _mistakes(page: ReportPage) -> dict[str, Any]:
     kinds = KINDS if page.many else KINDS[:-1]  # with one class there is no other to take it for
     rows = [(kind, n, n / total if total else math.nan) for kind, n in zip(KINDS, found.errors.pixels, strict=True)]
     sizes: dict[str, list[Any]] = {}
-    for one in found.sizes:
+    for one in () if page.report.objects else found.sizes:  # regions say less where objects are told apart
         sizes.setdefault(one.class_name, []).append(one)
     low, high = found.band
     width = f"{low} pixels" if low == high else f"{low} to {high} pixels, by the size of the picture"
     rule = f"{BAND_SHARE:.2%} of the picture's diagonal, at least {NARROWEST_BAND} pixels"
     return {"mistakes": rows[: len(kinds)], "sizes": sizes, "band": f"{width} ({rule})", "kinds": kinds}
+
+
+def _objects(page: ReportPage) -> dict[str, Any]:
+    """What the section of the objects needs; empty where the truth tells none apart."""
+    found = page.report.objects
+    if not found:
+        return {}
+    counts = list(found["counts"].items())
+    return {
+        "counts": counts[:MOST_CLASSES], "hidden": len(counts) - MOST_CLASSES,
+        "f1": {name: rows[0]["f1"] for name, rows in found["by_iou"].items()},
+        "by_size": [(name, found["by_size"][name]) for name, _ in counts[:MOST_CLASSES]],
+        "scores": [(metric, page.report.scores[metric]) for metric in OBJECT_TABLE],
+        "headline": MACRO,
+    }  # fmt: skip
 
 
 def _settings(page: ReportPage) -> dict[str, Any]:
@@ -144,6 +164,7 @@ def _pictures(page: ReportPage) -> dict[str, Any]:
     """All pictures as addresses, under one common limit."""
     flat = [picture for case in page.cases for _, picture in (*case.panels, *case.close_up)]
     flat += [picture for suspect in page.suspects for _, picture in suspect.panels]
+    flat += [picture for case in page.object_cases for _, picture in (*case.panels, *case.close_up)]
     uris = iter(data_uris(flat))
     cases = [
         {
@@ -154,7 +175,18 @@ def _pictures(page: ReportPage) -> dict[str, Any]:
         for case in page.cases
     ]
     suspects = [(suspect, [(kind, next(uris)) for kind, _ in suspect.panels]) for suspect in page.suspects]
-    return {"cases": cases, "suspects": suspects, "lines": (LABEL_LINE, PREDICTION_LINE)}
+    objects = [
+        {
+            "case": case,
+            "panels": [(kind, next(uris)) for kind, _ in case.panels],
+            "close_up": [(kind, next(uris)) for kind, _ in case.close_up],
+        }
+        for case in page.object_cases
+    ]
+    return {
+        "cases": cases, "suspects": suspects, "lines": (LABEL_LINE, PREDICTION_LINE), "object_cases": objects,
+        "outlines": OUTLINES, "object_titles": {name: metric.title for name, metric in OBJECT_TABLE.items()},
+    }  # fmt: skip
 
 
 def _figures(page: ReportPage) -> dict[str, Markup]:

@@ -18,7 +18,7 @@ from limner.evaluation.names import visible
 from limner.evaluation.page import ReportPage, group_rows, shown_classes
 from limner.evaluation.sentences import SPLITS, plural, summary_sentences, warnings_of
 
-CARD_METRICS = ("dice", "iou", "precision", "recall", "hd95", "surface_dice", "ece")
+CARD_METRICS = ("dice", "iou", "precision", "recall", "hd95", "surface_dice", "ece", "f1_at_iou", "ap50", "pq")
 MOST_CLASSES = 60
 SPECIAL = re.compile(r"([\\`*_\[\]#|~$])")
 

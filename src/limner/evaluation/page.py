@@ -14,6 +14,7 @@ from limner.core.report import Report, Row, Score
 from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.gallery import DrawnCase, DrawnSuspect
 from limner.evaluation.inspection import Inspection
+from limner.evaluation.object_gallery import DrawnObjects
 from limner.evaluation.ranking import picture_scores
 
 
@@ -41,6 +42,7 @@ class ReportPage:
     baselines : of other methods on the same pictures, rows with ``name dice lo hi seconds``; seconds per picture.
     suspects : labels that may be wrong, see `limner.evaluation.gallery.draw_suspect`.
     licences : of the weights that the training started from.
+    object_cases : pictures with outlined objects, see `limner.evaluation.object_gallery.draw_objects`.
     """
 
     title: str
@@ -61,6 +63,7 @@ class ReportPage:
     baselines: Sequence[Mapping[str, Any]] = ()
     suspects: Sequence[DrawnSuspect] = ()
     licences: Sequence[str] = ()
+    object_cases: Sequence[DrawnObjects] = ()
 
     @property
     def method(self) -> str:

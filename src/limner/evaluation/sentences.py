@@ -39,7 +39,27 @@ def summary_sentences(page: ReportPage) -> list[str]:
     whole = report.scores["dice"][FOREGROUND]
     if page.many and whole.n:
         sentences.append(f"All classes taken as one mask reach {whole.mean:.3f}.")
-    return [*sentences, _interval_sentence(page), *_group_sentence(page), *_baseline_sentence(page)]
+    return [
+        *sentences,
+        _interval_sentence(page),
+        *_object_sentence(report),
+        *_group_sentence(page),
+        *_baseline_sentence(page),
+    ]
+
+
+def _object_sentence(report: Report) -> list[str]:
+    """How many objects were found; nothing where the truth tells none apart."""
+    counts = report.objects.get("counts", {})
+    true, found = (sum(numbers[key] for numbers in counts.values()) for key in ("true", "matched"))
+    if not true:
+        return []
+    score = report.scores["f1_at_iou"][MACRO]
+    alarms = sum(numbers["predicted"] for numbers in counts.values()) - found
+    return [
+        f"As objects, {found:,} of {true:,} are found with an IoU of at least 0.5, and {plural(alarms, 'more predicted one')} "
+        f"{'is' if alarms == 1 else 'are'} none of them: F1 is {score.mean:.3f} on average."
+    ]
 
 
 def _interval_sentence(page: ReportPage) -> str:

@@ -15,6 +15,7 @@ from limner.core.errors import BundleError
 from limner.core.prediction import Prediction
 from limner.core.protocols import Predictor
 from limner.core.sample import Sample
+from limner.inference.objects import ObjectDecoder
 from limner.inference.segmenter import NetworkSegmenter
 from limner.metrics.calibration import apply_temperature
 
@@ -72,23 +73,35 @@ class EnsembleSegmenter:
         DataError : the picture has channels that the networks were not trained on.
         """
         start = time.perf_counter()
-        mean = self._mean_scores(sample)
-        labels = self.label_space.decode(mean, threshold=self.threshold)
-        scores = None
+        decoder = self._decoder(sample.size_hw)
+        mean = self._mean(sample, all_maps=decoder is not None)
+        scores, classes = None, self.label_space.num_maps
         if self.keep_scores:
-            scores = mean if self.temperature == 1 else apply_temperature(mean, self.temperature)
-        return Prediction(sample.name, labels, self.label_space, scores, time.perf_counter() - start)
+            scores = mean[:classes] if self.temperature == 1 else apply_temperature(mean[:classes], self.temperature)
+        if decoder is None:
+            labels, objects = self.label_space.decode(mean, threshold=self.threshold), None
+        else:
+            labels, objects = decoder(mean)
+        return Prediction(sample.name, labels, self.label_space, scores, time.perf_counter() - start, objects)
 
-    def _mean_scores(self, sample: Sample) -> npt.NDArray[np.float32]:
-        """``(K, H, W)`` in [0, 1]; a sum in the order of the members, divided at the end."""
+    def _decoder(self, size_hw: tuple[int, int]) -> ObjectDecoder | None:
+        """That of the first member at the ensemble's threshold; None where members do not answer the same maps of objects."""
+        heads = {None if member.contract.objects is None else member.contract.objects.maps for member in self.members}
+        decoder = self.members[0].decoder(size_hw)
+        if decoder is None or len(heads) != 1:
+            return None
+        return dataclasses.replace(decoder, threshold=self.threshold)
+
+    def _mean(self, sample: Sample, *, all_maps: bool) -> npt.NDArray[np.float32]:
+        """``(K, H, W)`` scores, or `all_maps` ``(K + T, H, W)``; a sum in the order of the members, divided at the end."""
         total: npt.NDArray[np.float32] | None = None
         for member in self.members:
-            scores = member.segment(sample).scores
-            assert scores is not None
+            maps = member.native_maps(sample)
+            maps = maps if all_maps else maps[: self.label_space.num_maps]
             if total is None:
-                total = scores.astype(np.float32)
+                total = maps.astype(np.float32)
             else:
-                total += scores
+                total += maps
         assert total is not None
         total /= np.float32(len(self.members))
         return total

@@ -112,10 +112,11 @@ def from_flow(inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flo
     height, width = inside.shape
     length = np.maximum(np.sqrt(flow_y**2 + flow_x**2), 1.0)
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    to_x = np.clip(grid_x + np.where(inside, flow_x / length, 0), 0, width - 1).astype(np.float32)
-    to_y = np.clip(grid_y + np.where(inside, flow_y / length, 0), 0, height - 1).astype(np.float32)
+    to_x: Float32 = np.clip(grid_x + np.where(inside, flow_x / length, 0), 0, width - 1).astype(np.float32)
+    to_y: Float32 = np.clip(grid_y + np.where(inside, flow_y / length, 0), 0, height - 1).astype(np.float32)
     for _ in range(max(1, math.ceil(math.log2(max(2, reach))))):
-        to_x, to_y = cv2.remap(to_x, to_x, to_y, cv2.INTER_LINEAR), cv2.remap(to_y, to_x, to_y, cv2.INTER_LINEAR)
+        both = cv2.remap(np.dstack([to_x, to_y]), to_x, to_y, cv2.INTER_LINEAR)
+        to_x, to_y = np.ascontiguousarray(both[..., 0], np.float32), np.ascontiguousarray(both[..., 1], np.float32)
     end_y, end_x = np.rint(to_y[inside]).astype(np.intp), np.rint(to_x[inside]).astype(np.intp)
     votes = np.bincount(end_y * width + end_x, minlength=height * width).reshape(height, width).astype(np.float32)
     sinks = components(cv2.boxFilter(votes, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT) >= SINK_VOTES)
@@ -145,7 +146,7 @@ def _grown(inside: Mask, seeds: Ids, height: Float32 | None) -> Ids:
     outside = int(seeds.max(initial=0)) + 1
     markers = np.where(inside, seeds, outside).astype(np.int32)
     # watershed leaves a line of -1 between areas, and its own frame of one pixel: a border takes the frame
-    markers = cv2.copyMakeBorder(markers, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=(outside,))
+    markers = np.pad(markers, 1, constant_values=outside)
     surface = np.zeros(markers.shape, np.uint8)
     if height is not None:
         surface[1:-1, 1:-1] = np.clip(255 * (1 - height), 0, 255)

@@ -74,8 +74,8 @@ class ObjectDecoder:
         ids = self._ids(inside, {name: maps[classes + i] for i, name in enumerate(self.head.maps)})
         ids = without_small(ids, self.head.min_area)
         sure = self._certainty(maps[:classes], ids)
-        objects = number_objects(ids, np.where(inside, labels, 0).astype(labels.dtype), scores=sure)
-        labels = np.where(inside, objects.class_map(), labels).astype(labels.dtype)
+        objects = number_objects(ids, labels * inside, scores=sure)
+        labels[inside] = objects.class_map()[inside]
         if self.head.min_stuff > 1:
             labels = without_small_stuff(labels, things, self.head.min_stuff)
         return labels, objects

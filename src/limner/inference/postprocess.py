@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from limner.core.errors import ShapeError
 from limner.core.labels import Labels, LabelSpace
+from limner.core.objects import Objects, number_objects
 from limner.core.postprocess import Rules
 from limner.core.prediction import Prediction
 from limner.core.protocols import Segmenter
@@ -48,7 +49,19 @@ class RuledSegmenter:
     def _obeying(self, found: Prediction) -> Prediction:
         start = time.perf_counter()
         labels = apply_rules(found.labels, self.rules, found.label_space)
-        return dataclasses.replace(found, labels=labels, seconds=found.seconds + time.perf_counter() - start)
+        objects = None if found.objects is None else remaining(found.objects, labels)
+        seconds = found.seconds + time.perf_counter() - start
+        return dataclasses.replace(found, labels=labels, objects=objects, seconds=seconds)
+
+
+def remaining(objects: Objects, labels: Labels) -> Objects:
+    """The objects that are still there when labels have changed: of each the pixels of its class, numbered anew.
+
+    Pixels that rules have added to a class belong to no object.
+    """
+    ids = np.where(objects.class_map() == labels, objects.ids, 0)
+    scores = None if objects.scores is None else np.concatenate([np.zeros(1, np.float32), objects.scores])
+    return number_objects(ids, labels, scores=scores)
 
 
 def with_rules(segmenter: Segmenter, rules: Rules | None) -> Segmenter:

@@ -86,7 +86,11 @@ class NetworkSegmenter:
         """All that the network answers, ``(K + T, H, W)`` at native size: scores of classes, then the maps of the object head."""
         pieces = self.pieces(sample.size_hw)
         working = self._working(ArraySource(sample.image), where=sample.name)
-        return _joined(self._native(working, sample.size_hw, pieces), self.num_maps, sample.size_hw)
+        try:
+            return _joined(self._native(working, sample.size_hw, pieces), self.num_maps, sample.size_hw)
+        except MemoryError:
+            again = self._native(working, sample.size_hw, pieces.halved(working.size_hw))
+            return _joined(again, self.num_maps, sample.size_hw)
 
     def decoder(self, size_hw: tuple[int, int]) -> ObjectDecoder | None:
         """What turns maps of a picture of a native size into labels and objects; None where objects are not told apart."""

@@ -1,4 +1,4 @@
-"""Labels of a huge picture while they are made: rows in a file beside a journal, so that an interruption costs one band of tiles.
+"""Answers for a huge picture while they are made: rows in files beside a journal, so that an interruption costs one band of tiles.
 
 The journal is written after the rows that it tells of are on the disk, and renamed into place: what it says is always true.
 """
@@ -19,17 +19,20 @@ import numpy as np
 from limner.core.files import disk_errors, write_json
 from limner.core.labels import Labels
 from limner.inference.capacity import Pieces
+from limner.inference.object_bands import ObjectRows
+from limner.inference.unfinished_objects import UnfinishedObjects
 
 
 @dataclass
 class Unfinished:
-    """The rows of labels that are finished.
+    """The rows that are finished.
 
     Parameters
     ----------
     folder : holds ``rows`` and ``journal.json``.
     size_hw, dtype : of the label map.
     key : what decides the labels; a journal of another key is not continued.
+    objects : what is kept of the objects; None where they are not told apart.
     """
 
     folder: Path
@@ -39,6 +42,7 @@ class Unfinished:
     rows: int = 0
     counts: tuple[int, ...] = ()
     pieces: Pieces | None = None
+    objects: UnfinishedObjects | None = None
 
     @property
     def _file(self) -> Path:
@@ -62,6 +66,8 @@ class Unfinished:
             if not (resume and self._continue()):
                 self._journal.unlink(missing_ok=True)
                 self._file.write_bytes(b"")
+                if self.objects is not None:
+                    self.objects.begin()
             with self._file.open("r+b") as file:  # rows behind the journal's last word may be half there
                 file.truncate(self.rows * self.size_hw[1] * self.dtype.itemsize)
         return self.rows
@@ -72,12 +78,22 @@ class Unfinished:
             long_enough = self._file.stat().st_size >= told["rows"] * self.size_hw[1] * self.dtype.itemsize
             if told["key"] != json.loads(json.dumps(dict(self.key))) or not long_enough:
                 return False
+            if self.objects is not None:
+                self.objects.go_on(told["objects"])
+                if self.objects.state.start != told["rows"]:
+                    return False
             self.rows, self.counts = int(told["rows"]), tuple(int(count) for count in told["counts"])
             pieces = told["pieces"]
             self.pieces = Pieces(int(pieces["tile"]), int(pieces["batch"]), tuple(pieces["notes"]))
         except (OSError, ValueError, KeyError, TypeError):
             return False
         return True
+
+    def append_objects(self, rows: ObjectRows, pieces: Pieces) -> None:
+        """Add rows of labels and of objects, which follow those that are there; `note` makes them count."""
+        assert self.objects is not None
+        self.objects.append(rows)
+        self.append(rows.labels, pieces)
 
     def append(self, labels: Labels, pieces: Pieces) -> None:
         """Add rows ``(n, W)``, which follow those that are there; `note` makes them count."""
@@ -93,15 +109,17 @@ class Unfinished:
         assert self.pieces is not None
         with disk_errors(self._file), self._file.open("r+b") as file:
             os.fsync(file.fileno())
-        write_json(
-            self._journal,
-            {
-                "rows": self.rows,
-                "counts": list(self.counts),
-                "pieces": dataclasses.asdict(self.pieces),
-                "key": dict(self.key),
-            },
-        )
+        told = {
+            "rows": self.rows,
+            "counts": list(self.counts),
+            "pieces": dataclasses.asdict(self.pieces),
+            "key": dict(self.key),
+        }
+        if self.objects is not None:
+            told["objects"] = self.objects.note()
+        write_json(self._journal, told)
+        if self.objects is not None:
+            self.objects.forget()
 
     def read(self, start: int, stop: int) -> Labels:
         """Rows ``start`` to ``stop - 1``: ``(stop - start, W)``."""
@@ -113,6 +131,8 @@ class Unfinished:
 
     def remove(self) -> None:
         """Delete it all: the label map is written."""
+        if self.objects is not None:
+            self.objects.remove()
         for path in (self._journal, self._file):
             path.unlink(missing_ok=True)
         with suppress(OSError):

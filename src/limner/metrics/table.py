@@ -7,7 +7,7 @@ from typing import Literal
 
 from limner.metrics import boundary, calibration, overlap, surface
 
-Kind = Literal["overlap", "surface", "calibration"]
+Kind = Literal["overlap", "surface", "calibration", "objects"]
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Metric:
     Parameters
     ----------
     title : as people call it.
-    kind : what it needs: counts (``overlap``), boundaries (``surface``), or scores (``calibration``).
+    kind : what it needs: counts (``overlap``), boundaries (``surface``), scores (``calibration``), or ``objects`` told apart.
     definition : one sentence with its empty case; ``{unit}`` and ``{tolerance}`` stand for those of the evaluation.
     higher_is_better : False for distances and errors.
     is_symmetric : prediction and truth may change places.
-    is_length : in pixels or mm; all others lie in [0, 1].
+    is_length : in pixels or mm; all others lie in [0, 1], but for numbers of objects.
     """
 
     title: str

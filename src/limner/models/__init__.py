@@ -15,12 +15,13 @@ from limner.models.deeplabv3plus import DeepLabV3Plus
 from limner.models.deeplabv3plus_enhanced import EnhancedDeepLabV3Plus
 from limner.models.fpn import FPN
 from limner.models.plain_encoder import PLAIN
+from limner.models.query_masks import QUERY_MASKS
 from limner.models.residual_unet import ResidualUNet
 from limner.models.smp import SMP
 from limner.models.unet import UNet
 from limner.models.unetpp import UNetPlusPlus
 
-__all__ = ["ARCHITECTURES", "PLAIN", "build", "config_fields"]
+__all__ = ["ARCHITECTURES", "NETWORKS", "PLAIN", "build", "config_fields"]
 
 
 # each has `Config`, a frozen dataclass with ``build(channels=, maps=)``, and `source`, the paper in one line
@@ -35,6 +36,8 @@ ARCHITECTURES: dict[str, Any] = {
     **SMP,
 }
 
+NETWORKS: dict[str, Any] = {**ARCHITECTURES, **QUERY_MASKS}  # the latter answer masks of queries, not maps of classes
+
 
 def config_fields(architecture: str) -> frozenset[str]:
     """Names of the arguments of an architecture's Config.
@@ -43,7 +46,7 @@ def config_fields(architecture: str) -> frozenset[str]:
     ------
     RecipeError : unknown architecture.
     """
-    config: Any = choose(ARCHITECTURES, architecture, kind="architecture").Config
+    config: Any = choose(NETWORKS, architecture, kind="architecture").Config
     return frozenset(field.name for field in dataclasses.fields(config))
 
 
@@ -54,7 +57,7 @@ def build(architecture: str, arguments: Mapping[str, Any], *, channels: int, map
     ------
     RecipeError : unknown architecture or argument, or a value of another kind.
     """
-    config: Any = choose(ARCHITECTURES, architecture, kind="architecture").Config
+    config: Any = choose(NETWORKS, architecture, kind="architecture").Config
     kinds = {field.name: str(field.type) for field in dataclasses.fields(config)}
     given: dict[str, Any] = {}
     for name, value in arguments.items():

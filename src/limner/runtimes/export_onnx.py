@@ -5,6 +5,7 @@ ONNX: onnx.ai/onnx/intro. Why the tracing exporter: `docs/decisions/0013-exports
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -20,6 +22,8 @@ from torch.onnx.errors import OnnxExporterError
 
 from limner.core.bundle import Bundle
 from limner.core.errors import BundleError
+from limner.core.object_head import QUERIES
+from limner.models.query_masks import QueryMasks
 from limner.runtimes.portable import AnySize
 
 OPSET = 17  # of 2022: read by every ONNX Runtime since 1.12 and by OpenVINO since 2022.2
@@ -42,7 +46,8 @@ def export_onnx(network: nn.Module, file: Path, *, channels: int, metadata: dict
     ------
     BundleError : an operation of the network has no counterpart in ONNX, or the network is too large for one file.
     """
-    wrapped = AnySize(network)
+    # query masks bring every picture to their own size
+    wrapped: Any = network.eval() if isinstance(network, QueryMasks) else AnySize(network)
     size = sum(4 * value.numel() for value in network.state_dict().values())
     if size > LARGEST:
         raise BundleError(
@@ -75,7 +80,6 @@ def describe(bundle: Bundle) -> dict[str, str]:
     Every export carries it, under ``limner.<name>``.
     """
     contract, space = bundle.contract, bundle.label_space
-    several = space.num_maps > 1
     unit = contract.normalization == "unit"
     facts = {
         "classes": [
@@ -95,12 +99,7 @@ def describe(bundle: Bundle) -> dict[str, str]:
             "scale": contract.scale,
             "resize_hw": list(contract.resize_hw),
         },
-        "output": {
-            "layout": "NKHW",
-            "activation": "softmax" if several else "sigmoid",
-            "threshold": None if several else contract.threshold,
-            "labels": "argmax over K" if several else "1 where the score is above the threshold, else 0",
-        },
+        "output": _describe_output(bundle),
         "tiling": {"tile": contract.tile, "overlap": contract.overlap, "unit": "pixels of the picture before scaling"},
         "architecture": bundle.architecture,
     }
@@ -108,6 +107,29 @@ def describe(bundle: Bundle) -> dict[str, str]:
         f"limner.{name}": value if isinstance(value, str) else json.dumps(value, allow_nan=False)
         for name, value in facts.items()
     }
+
+
+def _describe_output(bundle: Bundle) -> dict[str, Any]:
+    """What the numbers of the output are."""
+    contract, space = bundle.contract, bundle.label_space
+    several, head = space.num_maps > 1, contract.objects
+    if head is not None and head.head == QUERIES:
+        return {
+            "layout": "NQRW",
+            "words": "one mask of logits per query; class logits of the query in the rows below it",
+        }
+    found: dict[str, Any] = {
+        "layout": "NKHW",
+        "activation": "softmax" if several else "sigmoid",
+        "threshold": None if several else contract.threshold,
+        "labels": "argmax over K" if several else "1 where the score is above the threshold, else 0",
+    }
+    if head is not None and head.maps:
+        found |= {
+            "classes": space.num_maps, "objects": list(head.maps), "decoder": dataclasses.asdict(head),
+            "words": "maps behind those of the classes tell objects apart and have no activation",
+        }  # fmt: skip
+    return found
 
 
 def first_sentence(error: Exception) -> str:

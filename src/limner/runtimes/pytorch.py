@@ -58,10 +58,9 @@ def load(bundle: Bundle, *, bfloat16: bool, device: str = "cpu") -> TorchPredict
     arguments = dict(bundle.arguments)
     try:
         channels, maps = arguments.pop("channels"), arguments.pop("maps")
-        if not (type(channels) is int and type(maps) is int and channels > 0 and maps == bundle.contract.num_maps(bundle.label_space)):
-            raise RecipeError(
-                f"channels = {channels!r}, maps = {maps!r}", expected=f"{bundle.contract.num_maps(bundle.label_space)} maps"
-            )
+        wanted = bundle.contract.num_maps(bundle.label_space)
+        if not (type(channels) is int and type(maps) is int and channels > 0 and maps == wanted):
+            raise RecipeError(f"channels = {channels!r}, maps = {maps!r}", expected=f"{wanted} maps")
         model = build_fitting(
             lambda: build(bundle.architecture, arguments, channels=channels, maps=maps), bundle.weights,
             architecture=bundle.architecture,

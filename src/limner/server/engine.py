@@ -21,8 +21,9 @@ from limner.server.lane import Gone, Lane, Work
 from limner.server.limits import Limits
 from limner.server.loaded import Loaded, ModelSpec, Opener, load
 from limner.server.metrics import Metrics
-from limner.server.options import Options, drop_small, network_of, segmenter_for
+from limner.server.options import Options, network_of, segmenter_for
 from limner.server.refused import Refused
+from limner.server.small import without_small
 from limner.server.together import Together
 from limner.server.worker import Worker
 
@@ -221,10 +222,7 @@ class Engine:
         prediction: Prediction = await self._answer(
             name, Work(sample, compute, key, sample.size_hw[0] * sample.size_hw[1], self._deadline(deadline), gone)
         )
-        labels = drop_small(prediction.labels, wishes.min_area)
-        return Prediction(
-            prediction.name, labels, prediction.label_space, prediction.scores, prediction.seconds
-        )  # fmt: skip
+        return without_small(prediction, wishes.min_area)
 
     async def logits(self, name: str | None, batch: Logits, *, deadline: float | None = None) -> Logits:
         """What the network itself gives: ``(N, C, H, W)`` float32 to ``(N, K, H, W)`` float32.

@@ -18,7 +18,9 @@ from limner.server.limits import FORMATS, Limits
 from limner.server.options import Options
 from limner.server.refused import Refused
 
-OUTPUTS = ("json", "mask_png", "overlay_png", "polygons", "rle", "coco", "probs_npz")
+OUTPUTS = (
+    "json", "mask_png", "overlay_png", "polygons", "rle", "coco", "objects", "objects_csv", "instances_png", "probs_npz",
+)  # fmt: skip
 RAW_TYPES = ("application/octet-stream", "application/dicom")
 FIELDS = ("model", "output", "threshold", "min_area", "tta", "tile", "frames", "mask", "spacing_mm")
 LONGEST_FIELD = 4096

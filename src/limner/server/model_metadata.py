@@ -28,7 +28,10 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
         untouched = "none: the numbers go to the network as they are, and nothing else happens"
         inputs.append(tensor(INPUT, "FP32", [-1, network_channels(loaded), -1, -1], preprocessing=untouched))
         content = "logits, before the softmax or, of a single map, before the sigmoid"
-        outputs.append(tensor(LOGITS, "FP32", [-1, space.num_maps, -1, -1], of=INPUT, content=content))
+        maps = space.num_maps if loaded.bundle is None else loaded.bundle.contract.num_maps(space)
+        if maps > space.num_maps:
+            content += "; the last maps tell objects apart"
+        outputs.append(tensor(LOGITS, "FP32", [-1, maps, -1, -1], of=INPUT, content=content))
     threshold = loaded.bundle.threshold if loaded.bundle is not None else None
     return {
         "name": loaded.name,

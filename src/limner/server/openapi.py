@@ -13,7 +13,7 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "number", "minimum": 0, "maximum": 1},
         "Score above which a pixel is foreground; two classes only.",
     ),
-    "min_area": ({"type": "integer", "minimum": 0}, "Smaller connected patches become background, in pixels."),
+    "min_area": ({"type": "integer", "minimum": 0}, "Smaller objects and patches become background, in pixels."),
     "tta": ({"type": "boolean", "default": False}, "Average over mirrored copies."),
     "tile": (
         {"type": "integer", "minimum": SMALLEST_TILE, "maximum": LARGEST_TILE},
@@ -57,7 +57,7 @@ BATCH_BODY: dict[str, Any] = {
     "content": {"multipart/form-data": _form({"type": "array", "items": _FILE})},
 }
 
-_CLASS = {
+_CLASS: dict[str, Any] = {
     "type": "object",
     "required": ["id", "name", "color", "pixels", "share", "area"],
     "properties": {
@@ -68,6 +68,23 @@ _CLASS = {
             {"type": "object", "required": ["value", "unit"],
              "properties": {"value": {"type": "number"}, "unit": {"type": "string"}}},
         ]},
+    },
+}  # fmt: skip
+_AREA = _CLASS["properties"]["area"]
+_OBJECTS = {
+    "type": "object",
+    "required": ["count", "classes", "rows"],
+    "properties": {
+        "count": {"type": "integer"},
+        "classes": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "rows": {"type": "array", "items": {
+            "type": "object", "required": ["id", "class", "score", "pixels", "area", "box_xywh"],
+            "properties": {
+                "id": {"type": "integer"}, "class": {"type": "string"}, "score": {"type": ["number", "null"]},
+                "pixels": {"type": "integer"}, "area": _AREA,
+                "box_xywh": {"type": "array", "items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
+            },
+        }},
     },
 }  # fmt: skip
 ANSWER: dict[str, Any] = {
@@ -81,6 +98,8 @@ ANSWER: dict[str, Any] = {
         "size_hw": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
         "classes": {"type": "array", "items": _CLASS},
         "mask_png": _BASE64,
+        "instances_png": _BASE64,
+        "objects": _OBJECTS,
         "confidence": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
         "warnings": {"type": "array", "items": {"type": "string"}},
@@ -112,6 +131,7 @@ PREDICT_ANSWERS: dict[int | str, dict[str, Any]] = {
             "application/json": {"schema": ANSWER},
             "image/png": {"schema": _FILE},
             "application/zip": {"schema": _FILE},
+            "text/csv": {"schema": {"type": "string"}},
         },
     },
     **_REFUSALS,

@@ -24,7 +24,7 @@ class Options:
     Parameters
     ----------
     threshold : score in [0, 1], as it is handed out, above which a pixel is foreground; models of two classes only.
-    min_area : connected patches of a class with fewer pixels become background.
+    min_area : objects, and connected patches of classes without objects, with fewer pixels become background.
     tta : average over mirrored copies.
     tile : side of a tile in input pixels, at least 32.
     scores : the answer carries scores.

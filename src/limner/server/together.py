@@ -11,6 +11,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from limner.core.objects import Objects
 from limner.core.prediction import Prediction
 from limner.core.protocols import Segmenter
 from limner.core.sample import Sample
@@ -56,8 +57,19 @@ class Together:
 
 
 def _equal(one: Prediction, other: Prediction) -> bool:
-    if not np.array_equal(one.labels, other.labels):
+    if not np.array_equal(one.labels, other.labels) or not _same_objects(one.objects, other.objects):
         return False
     if one.scores is None or other.scores is None:
         return one.scores is other.scores
     return one.scores.tobytes() == other.scores.tobytes()
+
+
+def _same_objects(one: Objects | None, other: Objects | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    scores = [np.zeros(0) if objects.scores is None else objects.scores for objects in (one, other)]
+    return (
+        np.array_equal(one.ids, other.ids)
+        and np.array_equal(one.classes, other.classes)
+        and scores[0].tobytes() == scores[1].tobytes()
+    )

@@ -22,6 +22,8 @@ from limner.core.object_head import MAPS
 from limner.core.recipe import Recipe
 from limner.losses import compound_loss, supervised_loss
 from limner.losses.object_maps import object_map_loss
+from limner.losses.query_masks import supervised_query_loss
+from limner.models.query_masks import QueryMasks
 from limner.training.crops import Crops
 from limner.training.distributed import Crew
 from limner.training.loader import Batch, objects_to_device, to_device
@@ -45,7 +47,7 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
 def has_levels(network: nn.Module) -> bool:
     """Whether the network was built with heads at coarser levels, which ``forward_levels`` asks and training supervises."""
     heads = getattr(network, "level_heads", None)
-    return isinstance(heads, nn.ModuleList) and len(heads) > 0
+    return isinstance(network, QueryMasks) or (isinstance(heads, nn.ModuleList) and len(heads) > 0)
 
 
 class Levels(nn.Module):
@@ -176,6 +178,10 @@ class Learner:
                 ) from error
             raise
         levels = list(outputs) if self.supervised else [outputs]
+        if isinstance(self.network, QueryMasks):
+            ids = torch.zeros_like(target) if instances is None else instances
+            classes, things = self.network.num_classes, self.network.things
+            return supervised_query_loss(levels, target, valid, ids, num_classes=classes, things=things)
         total = torch.zeros((), device=images.device)
         names = MAPS[self.recipe.objects.head]
         if names and maps is not None and instances is not None:

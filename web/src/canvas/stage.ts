@@ -6,6 +6,8 @@ export interface Layers {
   readonly size: Size;
   readonly base: CanvasImageSource | null;
   readonly overlay: CanvasImageSource | null;
+  /** The overlay is made of thin lines, which are drawn at twice the opacity. */
+  readonly isOutlined?: boolean;
 }
 
 /** Above this many screen pixels per picture pixel the pixels are shown as squares. */
@@ -117,7 +119,7 @@ export class Stage {
     context.imageSmoothingQuality = "high";
     if (this.layers.base) context.drawImage(this.layers.base, 0, 0, width, height);
     if (!this.layers.overlay) return;
-    context.globalAlpha = this.opacity;
+    context.globalAlpha = this.layers.isOutlined ? Math.min(1, 2 * this.opacity) : this.opacity;
     context.drawImage(this.layers.overlay, 0, 0, width, height);
     context.globalAlpha = 1;
   }

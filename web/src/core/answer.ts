@@ -11,6 +11,24 @@ export interface ClassRow {
   readonly area: { readonly value: number; readonly unit: string } | null;
 }
 
+/** One object: a cell, a person. */
+export interface ObjectRow {
+  /** As in the picture of ids, from 1. */
+  readonly id: number;
+  readonly className: string;
+  readonly score: number | null;
+  readonly pixels: number;
+  readonly area: { readonly value: number; readonly unit: string } | null;
+}
+
+export interface Objects {
+  /** How many objects of each class there are. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly rows: readonly ObjectRow[];
+  /** A 16-bit PNG of object ids; null when there are more than it can hold. */
+  readonly ids: Uint8Array<ArrayBuffer> | null;
+}
+
 export interface Answer {
   readonly model: { readonly name: string; readonly version: string };
   readonly width: number;
@@ -18,6 +36,8 @@ export interface Answer {
   readonly classes: readonly ClassRow[];
   /** The file that is downloaded: a palette PNG of class ids. */
   readonly mask: Uint8Array<ArrayBuffer>;
+  /** Null where the model does not tell objects apart. */
+  readonly objects: Objects | null;
   readonly confidence: number | null;
   /** Queue, decode, predict, total; those that the server gave. */
   readonly seconds: Readonly<Record<string, number>>;
@@ -50,9 +70,35 @@ export function readAnswer(value: unknown): Answer {
     height,
     classes: list(answer["classes"], "classes").map(readClass),
     mask: fromBase64(text(answer["mask_png"], "mask_png")),
+    objects: readObjects(answer),
     confidence: confidence === null ? null : number(confidence, "confidence"),
     seconds: numbers(answer["seconds"] ?? {}),
     warnings: list(answer["warnings"] ?? [], "warnings").map((warning) => text(warning, "warnings")),
+  };
+}
+
+function readObjects(answer: Fields): Objects | null {
+  const told = answer["objects"] ?? null;
+  if (told === null) return null;
+  const objects = fields(told, "objects");
+  const ids = answer["instances_png"] ?? null;
+  return {
+    counts: numbers(objects["classes"], "objects.classes"),
+    rows: list(objects["rows"], "objects.rows").map(readObject),
+    ids: ids === null ? null : fromBase64(text(ids, "instances_png"), "instances_png"),
+  };
+}
+
+function readObject(value: unknown): ObjectRow {
+  const row = fields(value, "objects.rows");
+  const score = row["score"] ?? null;
+  const area = row["area"] ?? null;
+  return {
+    id: count(row["id"], "objects.rows.id"),
+    className: text(row["class"], "objects.rows.class"),
+    score: score === null ? null : number(score, "objects.rows.score"),
+    pixels: count(row["pixels"], "objects.rows.pixels"),
+    area: area === null ? null : readArea(fields(area, "objects.rows.area")),
   };
 }
 
@@ -100,12 +146,12 @@ export function readError(value: unknown): { code: string; message: string } {
 }
 
 /** The bytes of a base64 text. */
-export function fromBase64(encoded: string): Uint8Array<ArrayBuffer> {
+export function fromBase64(encoded: string, where = "mask_png"): Uint8Array<ArrayBuffer> {
   let binary: string;
   try {
     binary = atob(encoded);
   } catch {
-    throw new AnswerError("mask_png is not base64");
+    throw new AnswerError(`${where} is not base64`);
   }
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
@@ -142,8 +188,8 @@ function count(value: unknown, where: string): number {
   return found;
 }
 
-function numbers(value: unknown): Record<string, number> {
+function numbers(value: unknown, where = "seconds"): Record<string, number> {
   const found: Record<string, number> = {};
-  for (const [key, entry] of Object.entries(fields(value, "seconds"))) if (typeof entry === "number") found[key] = entry;
+  for (const [key, entry] of Object.entries(fields(value, where))) if (typeof entry === "number") found[key] = entry;
   return found;
 }

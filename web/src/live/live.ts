@@ -5,6 +5,7 @@ import { overlayCanvas } from "../canvas/bitmaps";
 import type { Layers } from "../canvas/stage";
 import type { Answer } from "../core/answer";
 import { Failure } from "../core/failure";
+import { paintObjects } from "../core/outlines";
 import { paint } from "../core/paint";
 import { readLabels } from "../core/png";
 import { pause, pauseBefore } from "../core/queue";
@@ -80,8 +81,12 @@ async function segment(
   const jpeg = await takeFrame(video, buffer.frame, settings.width());
   const answer = await predict(jpeg, "frame.jpg", settings.options(), signal);
   const labels = await readLabels(answer.mask);
-  const overlay = overlayCanvas(paint(labels, answer.classes, settings.hidden(answer)), buffer.overlay);
-  return { layers: { size: { width: answer.width, height: answer.height }, base: buffer.frame, overlay }, answer };
+  const hidden = settings.hidden(answer);
+  const { rows, ids } = answer.objects ?? { rows: [], ids: null };
+  const painted = ids ? paintObjects(labels, { ids: await readLabels(ids), rows }, answer.classes, hidden) : paint(labels, answer.classes, hidden);
+  const overlay = overlayCanvas(painted, buffer.overlay);
+  const size = { width: answer.width, height: answer.height };
+  return { layers: { size, base: buffer.frame, overlay, isOutlined: ids !== null }, answer };
 }
 
 /** The frame of now, never enlarged, as JPEG. */

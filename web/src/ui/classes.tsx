@@ -3,6 +3,7 @@
 import type { Answer, ClassRow } from "../core/answer";
 import { grouped, measured, percent } from "../core/numbers";
 import { STRINGS, timeWords } from "../strings";
+import { ObjectList } from "./object_list";
 import { downloadOne, hiddenClasses, liveSource, selected, shownAnswer, toggleClass } from "./state";
 
 export function Classes() {
@@ -15,6 +16,7 @@ export function Classes() {
     );
   }
   const picture = liveSource.value === null ? selected.value : null;
+  const counts = answer.objects?.counts;
   const unit = answer.classes.find(({ area }) => area !== null)?.area?.unit;
   return (
     <section class="panel right" aria-label={STRINGS.classes}>
@@ -27,6 +29,7 @@ export function Classes() {
               <th scope="col">{STRINGS.class}</th>
               <th scope="col">{STRINGS.pixels}</th>
               <th scope="col">{STRINGS.share}</th>
+              {counts && <th scope="col">{STRINGS.objects}</th>}
               {unit !== undefined && (
                 <th scope="col">
                   {STRINGS.area}, {unit}
@@ -41,6 +44,7 @@ export function Classes() {
           </tbody>
         </table>
       </div>
+      {answer.objects && <ObjectList objects={answer.objects} />}
       <dl>
         {answer.confidence !== null && (
           <>
@@ -79,6 +83,7 @@ function ClassLine({ answer, row, unit }: { answer: Answer; row: ClassRow; unit:
       </th>
       <td>{grouped(row.pixels)}</td>
       <td>{percent(row.share)}</td>
+      {answer.objects && <td>{Object.hasOwn(answer.objects.counts, row.name) ? grouped(answer.objects.counts[row.name] ?? 0) : ""}</td>}
       {unit !== undefined && <td>{row.area ? `${measured(row.area.value)}${row.area.unit === unit ? "" : ` ${row.area.unit}`}` : ""}</td>}
     </tr>
   );

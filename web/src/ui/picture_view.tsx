@@ -4,9 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { drawn } from "../api/client";
 import { decodeFile, overlayCanvas } from "../canvas/bitmaps";
 import type { Layers } from "../canvas/stage";
+import { paintObjects } from "../core/outlines";
 import { paint } from "../core/paint";
 import { type LabelMap, readLabels } from "../core/png";
-import { STRINGS } from "../strings";
+import { STRINGS, objectWords } from "../strings";
 import { StageView } from "./stage_view";
 import { type Picture, hiddenClasses, selected } from "./state";
 
@@ -20,16 +21,18 @@ interface Base {
 export function PictureView() {
   const picture = selected.value;
   const base = useBase(picture);
-  const labels = useLabels(picture);
-  const overlay = useOverlay(picture, labels);
+  const labels = useLabels(picture?.answer?.mask);
+  const ids = useLabels(picture?.answer?.objects?.ids ?? undefined);
+  const overlay = useOverlay(picture, labels, ids);
   const answer = picture?.answer ?? null;
   const size = answer ?? base?.image ?? null;
   const shown = base?.of === picture?.id ? base : null;
-  const layers = useLayers(size, shown?.image ?? null, overlay);
+  const layers = useLayers(size, shown?.image ?? null, overlay, ids !== null);
   const describe = (x: number, y: number): string => {
     const id = labels?.ids[y * labels.width + x];
     const name = answer?.classes.find((row) => row.id === id)?.name;
-    return name === undefined ? `${x}, ${y}` : `${x}, ${y}: ${name}`;
+    const object = answer?.objects?.rows[(ids?.ids[y * ids.width + x] ?? 0) - 1]; // rows are in the order of the ids
+    return name === undefined ? `${x}, ${y}` : `${x}, ${y}: ${object ? objectWords(object) : name}`;
   };
   return (
     <section class="panel middle" aria-label={STRINGS.picture}>
@@ -39,13 +42,18 @@ export function PictureView() {
   );
 }
 
-function useLayers(size: { width: number; height: number } | null, base: CanvasImageSource | null, overlay: CanvasImageSource | null) {
+function useLayers(
+  size: { width: number; height: number } | null,
+  base: CanvasImageSource | null,
+  overlay: CanvasImageSource | null,
+  isOutlined: boolean,
+) {
   const [layers, setLayers] = useState<Layers | null>(null);
   const width = size?.width ?? 0;
   const height = size?.height ?? 0;
   useEffect(() => {
-    setLayers(width > 0 && height > 0 && (base || overlay) ? { size: { width, height }, base, overlay } : null);
-  }, [width, height, base, overlay]);
+    setLayers(width > 0 && height > 0 && (base || overlay) ? { size: { width, height }, base, overlay, isOutlined } : null);
+  }, [width, height, base, overlay, isOutlined]);
   return layers;
 }
 
@@ -79,9 +87,8 @@ async function load(picture: Picture, set: (base: Base) => void, signal: AbortSi
   set({ of, image: drawing, note: drawing ? STRINGS.drawnByServer : STRINGS.cannotShow });
 }
 
-function useLabels(picture: Picture | null): LabelMap | null {
+function useLabels(mask: Uint8Array<ArrayBuffer> | undefined): LabelMap | null {
   const [labels, setLabels] = useState<LabelMap | null>(null);
-  const mask = picture?.answer?.mask;
   useEffect(() => {
     let current = true;
     setLabels(null);
@@ -93,13 +100,15 @@ function useLabels(picture: Picture | null): LabelMap | null {
   return labels;
 }
 
-function useOverlay(picture: Picture | null, labels: LabelMap | null): HTMLCanvasElement | null {
+function useOverlay(picture: Picture | null, labels: LabelMap | null, ids: LabelMap | null): HTMLCanvasElement | null {
   const [overlay, setOverlay] = useState<HTMLCanvasElement | null>(null);
   const answer = picture?.answer ?? null;
   const hidden = answer ? hiddenClasses(answer) : null;
   const key = hidden ? [...hidden].sort().join() : "";
   useEffect(() => {
-    setOverlay(labels && answer && hidden ? overlayCanvas(paint(labels, answer.classes, hidden)) : null);
-  }, [labels, answer, key]);
+    if (!labels || !answer || !hidden) return setOverlay(null);
+    const rows = answer.objects?.rows;
+    setOverlay(overlayCanvas(rows && ids ? paintObjects(labels, { ids, rows }, answer.classes, hidden) : paint(labels, answer.classes, hidden)));
+  }, [labels, ids, answer, key]);
   return overlay;
 }

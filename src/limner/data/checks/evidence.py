@@ -8,6 +8,7 @@ from pathlib import Path
 
 from limner.data.layouts import Item, Layout
 from limner.data.masks import MaskReading
+from limner.data.object_survey import PictureObjects
 from limner.data.survey import Facts, Survey
 
 SPLIT_ORDER = ("train", "val", "test")
@@ -35,6 +36,11 @@ class Evidence:
     reading: MaskReading
     copies: tuple[tuple[str, ...], ...] = ()
     alike: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def objects(self) -> dict[str, PictureObjects]:
+        """The objects of each picture where they are told apart."""
+        return {name: fact.things for name, fact in self.facts.items() if fact.things is not None}
 
     def known(self) -> Iterator[tuple[Item, Facts]]:
         """Items whose picture could be read."""

@@ -10,14 +10,17 @@ from pathlib import Path
 
 from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
-from limner.data.checks import classes, copies, extents, listing, pairing, pictures, sizes
+from limner.data.checks import classes, copies, extents, listing, objects, pairing, pictures, sizes
 from limner.data.checks.evidence import SPLIT_ORDER, Evidence
 from limner.data.checks.report import CheckReport
+from limner.data.declared import Declared
 from limner.data.findings import Finding, Level, finding
 from limner.data.layouts import Layout
 from limner.data.mask_survey import objects_by_class, survey_mask
 from limner.data.mask_values import decide_reading
 from limner.data.masks import MaskReading
+from limner.data.object_facts import ObjectFacts
+from limner.data.object_survey import survey_objects
 from limner.data.open_layout import open_layout
 from limner.data.survey import Facts, Survey, survey
 
@@ -30,6 +33,8 @@ CHECKS: tuple[Callable[[Evidence], list[Finding]], ...] = (
     extents.empty_masks, extents.full_masks, extents.tiny_objects, extents.inverted_masks,
     listing.leaking_rows, copies.leaking_copies, copies.exact_copies, copies.changed_copies, copies.broken_groups,
     classes.classes_missing_in_splits, classes.few_samples, classes.class_spelling,
+    objects.overlapping_objects, objects.fragmented_objects, objects.touching_objects, objects.border_objects,
+    objects.object_sizes,
     pictures.mixed_channels, pictures.mixed_depths, pictures.constant_images,
 )  # fmt: skip
 
@@ -47,6 +52,7 @@ class Examination:
     channels : channels that the pictures have, or are given.
     findings : errors first.
     alike : sets of names of pictures that are copies or changed copies of each other.
+    objects : what the objects of each class are like; empty where they are not told apart.
     """
 
     root: Path
@@ -56,6 +62,7 @@ class Examination:
     channels: int
     findings: tuple[Finding, ...]
     alike: tuple[tuple[str, ...], ...] = ()
+    objects: tuple[ObjectFacts, ...] = ()
 
     def report(self) -> CheckReport:
         """What a person or a script is told."""
@@ -70,6 +77,7 @@ class Examination:
             splits={split: splits[split] for split in SPLIT_ORDER if splits[split]},
             findings=self.findings,
             blocking=any(finding.level == "error" for finding in self.findings),
+            objects=self.objects,
         )
 
 
@@ -100,12 +108,14 @@ def examine(root: Path, *, label_space: LabelSpace | None = None, listener: List
     layout, found = _with_classes(layout, label_space)
     read = survey(root, layout.items, listener=listener)
     reading, decided = _reading(layout, read, root)
-    facts = {name: _counted(fact, read, name, reading) for name, fact in read.facts.items()}
+    facts: Mapping[str, Facts] = {name: _counted(fact, read, name, reading) for name, fact in read.facts.items()}
+    facts = _told_apart(layout, facts, reading)
     exact, alike = copies.find_copies(layout.items, facts)
     evidence = Evidence(root, layout, read, facts, reading, exact, alike)
     findings = [*layout.findings, *found, *decided, *(one for check in CHECKS for one in check(evidence))]
     findings.sort(key=lambda one: (_ORDER[one.level], one.code))
-    return Examination(root, layout, facts, reading, _channels(facts), tuple(findings), alike)
+    found_objects = objects.facts_of(evidence)
+    return Examination(root, layout, facts, reading, _channels(facts), tuple(findings), alike, found_objects)
 
 
 def _with_classes(layout: Layout, label_space: LabelSpace | None) -> tuple[Layout, list[Finding]]:
@@ -116,16 +126,25 @@ def _with_classes(layout: Layout, label_space: LabelSpace | None) -> tuple[Layou
     if layout.label_space is None:
         return dataclasses.replace(layout, declared=declared), []
     strange = sorted(set(layout.label_space.names[1:]) - set(label_space.names))
+    things = _common_things(layout.label_space, label_space, layout.declared)
     ids = {name: index for index, name in enumerate(label_space.names) if index > 0}
     items = tuple(
-        dataclasses.replace(item, drawing=dataclasses.replace(item.drawing, ids=ids)) if item.drawing else item
+        dataclasses.replace(item, drawing=dataclasses.replace(item.drawing, ids=ids, things=frozenset(things)))
+        if item.drawing else item
         for item in layout.items
-    )
-    layout = dataclasses.replace(layout, items=items, declared=declared, label_space=label_space)
+    )  # fmt: skip
+    space = dataclasses.replace(label_space, things=things)
+    layout = dataclasses.replace(layout, items=items, declared=declared, label_space=space)
     if not strange:
         return layout, []
     text = f"labels that the model does not know: {', '.join(repr(name) for name in strange[:8])}"
     return layout, [finding("UNKNOWN_VALUE", "error", text, [], "correct the labels", count=len(strange))]
+
+
+def _common_things(own: LabelSpace, model: LabelSpace, declared: Declared) -> tuple[str, ...]:
+    """The things of a model, which drawn regions tell apart however few there are; those of the data where the model has none."""
+    seen = model.things or tuple(name for name in own.things if name in model.names)
+    return declared.things_among(model.names, seen)
 
 
 def _reading(layout: Layout, read: Survey, root: Path) -> tuple[MaskReading, list[Finding]]:
@@ -151,6 +170,18 @@ def _counted(fact: Facts, read: Survey, name: str, reading: MaskReading) -> Fact
         mask_size_hw=stats.size_hw,
         objects=objects_by_class(reading, stats, mask.objects),
     )
+
+
+def _told_apart(layout: Layout, facts: Mapping[str, Facts], reading: MaskReading) -> Mapping[str, Facts]:
+    """The facts with the objects of things as the files of ids tell them apart, in place of connected areas."""
+    items = [item for item in layout.items if item.name in facts and item.drawing is None]
+    if not reading.label_space.things or not items:
+        return facts
+    found = survey_objects(items, reading)
+    return {
+        name: dataclasses.replace(fact, objects=found[name].counts(), things=found[name]) if name in found else fact
+        for name, fact in facts.items()
+    }
 
 
 def _channels(facts: Mapping[str, Facts]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from limner.data.findings import Finding
+from limner.data.object_facts import ObjectFacts
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class CheckReport:
     splits : pictures in each given split; empty when none is given.
     findings : errors first.
     blocking : True when a finding is an error.
+    objects : what the objects of each class are like; empty where they are not told apart.
     """
 
     format: str
@@ -33,6 +35,7 @@ class CheckReport:
     splits: Mapping[str, int]
     findings: tuple[Finding, ...]
     blocking: bool
+    objects: tuple[ObjectFacts, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The document that ``limner check --json`` prints."""
@@ -41,4 +44,5 @@ class CheckReport:
             "classes": [{"id": index, "name": name} for index, name in self.classes],
             "mask_reading": self.mask_reading, "splits": dict(self.splits),
             "findings": [finding.as_dict() for finding in self.findings], "blocking": self.blocking,
+            "objects": [facts.as_dict() for facts in self.objects],
         }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from limner.data.formats.fields import identifier, name_of
+from limner.data.formats.fields import identifier, name_of, whole
 from limner.data.formats.ledger import Ledger
 
 
@@ -63,6 +63,30 @@ def read_categories(value: Any, used: Iterable[str], ledger: Ledger) -> Categori
     return Categories(names, tuple(dict.fromkeys(name for key, name in names.items() if key != phantom)))
 
 
+def things_and_stuff(record: Any) -> dict[str, bool]:
+    """What the categories say of their names: True for things (``isthing`` 1), False for stuff; else nothing.
+
+    Parameters
+    ----------
+    record : of an `AnnotationSet`; anything but a document with ``categories`` says nothing.
+    """
+    categories = record.get("categories") if isinstance(record, dict) else None
+    found: dict[str, bool] = {}
+    for category in categories if isinstance(categories, list) else []:
+        key = identifier(category.get("id")) if isinstance(category, dict) else None
+        mark = whole(category.get("isthing")) if key is not None else None
+        if key is not None and mark is not None:
+            found.setdefault(name_of(category.get("name")) or key, mark != 0)
+    return found
+
+
+def stating(stuff: Iterable[str], things: Iterable[str]) -> dict[str, Any]:
+    """A record that says of classes what `things_and_stuff` reads, for sets of any format; empty when there is no stuff."""
+    stuff = list(stuff)
+    names = [*((name, 1) for name in things), *((name, 0) for name in stuff)]
+    return {"categories": [{"id": name, "name": name, "isthing": mark} for name, mark in names]} if stuff else {}
+
+
 def _phantom(records: list[Any], names: Mapping[str, str], used: set[str], ledger: Ledger) -> str | None:
     """The id 0 when it is no class but the name of the others' family, as Roboflow writes it, and no object has it."""
     name = names.get("0")
@@ -79,7 +103,7 @@ def _phantom(records: list[Any], names: Mapping[str, str], used: set[str], ledge
 
 
 def written_categories(
-    own: Any, classes: Iterable[str], labels: Iterable[str]
+    own: Any, classes: Iterable[str], labels: Iterable[str], *, stated: Mapping[str, bool] | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Categories to write, and the id of each name.
 
@@ -87,6 +111,7 @@ def written_categories(
     ----------
     own : the categories of the file that was read in the same format, kept with their ids; else None.
     classes, labels : names that must be there, declared ones first; new ones get ids above all others, from 1 on.
+    stated : of new ones which are things, see `things_and_stuff`; None = nothing is said.
     """
     records = [dict(record) for record in own if isinstance(record, dict)] if isinstance(own, list) else []
     ids: dict[str, Any] = {}
@@ -99,6 +124,7 @@ def written_categories(
     for name in dict.fromkeys((*classes, *sorted(set(labels)))):
         if name and name not in ids:
             ids[name] = following
-            records.append({"id": following, "name": name, "supercategory": ""})
+            marks = {"isthing": int(stated[name])} if stated and name in stated else {}
+            records.append({"id": following, "name": name, "supercategory": "", **marks})
             following += 1
     return records, ids

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from limner.core.annotation import Annotation, AnnotationSet, Bitmap, Region
 from limner.core.errors import DataError
+from limner.data.areas import boxes_of
 from limner.data.formats.coco import NOT_SETS, read_images
 from limner.data.formats.coco_categories import Categories, read_categories
 from limner.data.formats.coco_panoptic_write import write
-from limner.data.formats.cover import cover
 from limner.data.formats.fields import identifier, name_of, whole
 from limner.data.formats.foreign import shown
 from limner.data.formats.format import Content, Format, wrong
@@ -114,7 +114,7 @@ def _regions(
         for place, _ in segments:
             ledger.refuse(refusal.code, refusal.message, place)
         return []
-    regions, known = [], {0}
+    regions, known, boxes = [], {0}, boxes_of(ids)
     for place, segment in segments:
         with ledger.record(place):
             number = whole(segment.get("id")) if isinstance(segment, dict) else None
@@ -123,9 +123,10 @@ def _regions(
             if number in known:
                 raise Refusal("duplicate-id", f"the segment id {number} occurs twice in this picture")
             known.add(number)
-            bitmap = cover(Bitmap(0, 0, ids == number), ids.shape)
-            if bitmap is None:
+            if number not in boxes:
                 raise Refusal("empty-mask", f"no pixel of the PNG has the id {number}")
+            top, left, bottom, right = boxes[number]
+            bitmap = Bitmap(left, top, ids[top:bottom, left:right] == number)
             ledger.take_pixels(bitmap.mask.size)
             label = categories.label(segment.get("category_id"))
             if label is None:
@@ -134,7 +135,7 @@ def _regions(
             regions.append(
                 Region(label or "", bitmap, is_crowd=whole(segment.get("iscrowd")) == 1, record=segment, where=place)
             )
-    strange = set(np.unique(ids).tolist()) - known
+    strange = boxes.keys() - known
     if strange:
         text = (
             f"{len(strange)} ids of the PNG are in no segment, such as {min(strange)}; their pixels belong to nothing"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy.typing as npt
 
 from limner.core.annotation import Annotation, AnnotationSet, Bitmap, Problem, Region
 from limner.core.files import write_text
-from limner.data.formats.coco_categories import written_categories
+from limner.data.areas import boxes_of
+from limner.data.formats.coco_categories import things_and_stuff, written_categories
 from limner.data.formats.coco_write import own_record, place_of
 from limner.data.formats.cover import cover, has_area
 from limner.data.formats.fields import identifier, name_of
 from limner.data.formats.file_names import annotation_paths
+from limner.data.formats.format import ORDERLESS
 from limner.data.formats.geometry import Refusal
 from limner.data.formats.joining import joined
 from limner.data.formats.json_text import to_json
@@ -31,13 +34,15 @@ def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
     path = folder / f"{FOLDER}.json"
     ledger = Ledger(str(path))
     is_own = annotations.format == "coco-panoptic"
+    is_orderless = annotations.format in ORDERLESS
     own = own_record(annotations.record, is_own)
     kept = [image for image in annotations.images if _has_size(image, ledger)]
     labels = [region.label for image in kept for region in image.regions if not region.is_ignored]
-    categories, ids = written_categories(own.get("categories"), () if own else annotations.classes, labels)
-    old = own.get("categories")
-    for record in categories[len(old) if isinstance(old, list) else 0 :]:
-        record["isthing"] = 1
+    stated = things_and_stuff(annotations.record)
+    stuff = frozenset(name for name, is_thing in stated.items() if not is_thing)
+    classes = () if own else annotations.classes
+    stated = dict.fromkeys([*classes, *labels], True) | stated
+    categories, ids = written_categories(own.get("categories"), classes, labels, stated=stated)
     names = annotation_paths([_png_name(image, is_own) for image in kept], ".png")
     image_ids = Numbering(_part(image, "image", is_own).get("id") for image in kept)
     image_records, records = [], []
@@ -47,13 +52,23 @@ def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
         image_records.append(image_record)
         if not image.regions and _part(image, "image", is_own) and not _part(image, "annotation", is_own):
             continue  # it had no PNG before
-        canvas, segments = _segments(image, ids, is_own, ledger)
+        whole = image if is_own else _with_whole_stuff(image, stuff)
+        canvas, segments = _segments(whole, ids, ledger, is_own=is_own, is_orderless=is_orderless)
         _write_ids(folder / FOLDER / name, canvas)
         places = {"image_id": image_record["id"], "file_name": str(name), "segments_info": segments}
         records.append({**_part(image, "annotation", is_own), **places})
     start = own or {"info": {"description": "written by Limner"}, "licenses": []}
     write_text(path, to_json({**start, "images": image_records, "annotations": records, "categories": categories}))
     return (*ledger.warnings, *ledger.refused)
+
+
+def _with_whole_stuff(image: Annotation, stuff: Set[str]) -> Annotation:
+    """The regions of each class of stuff as parts of one: a picture has one segment of each."""
+    regions = (
+        dataclasses.replace(region, group=f"stuff {region.label}") if region.label in stuff else region
+        for region in image.regions
+    )
+    return dataclasses.replace(image, regions=tuple(regions))
 
 
 def _has_size(image: Annotation, ledger: Ledger) -> bool:
@@ -95,7 +110,7 @@ def _image_record(image: Annotation, is_own: bool) -> dict[str, Any]:
 
 
 def _segments(
-    image: Annotation, ids: Mapping[str, Any], is_own: bool, ledger: Ledger
+    image: Annotation, ids: Mapping[str, Any], ledger: Ledger, *, is_own: bool, is_orderless: bool
 ) -> tuple[npt.NDArray[np.uint32], list[dict[str, Any]]]:
     """The id of every pixel, and a record for each segment that shows, in the order of the regions."""
     assert image.size_hw is not None
@@ -111,7 +126,7 @@ def _segments(
             if window[bitmap.mask].any():
                 ledger.warn(
                     "overlap",
-                    "it covers pixels of other regions; a pixel has one segment, the later on top",
+                    "it covers pixels of other regions; a pixel has one segment, the one on top",
                     region.where,
                 )
             if region.is_ignored:
@@ -124,15 +139,34 @@ def _segments(
             window[bitmap.mask] = number
             painted.append((place, region, number))
             drawn[number] = {**own, "id": number, "category_id": ids[region.label], "iscrowd": int(region.is_crowd)}
-    segments = []
+    if is_orderless:
+        _smaller_on_top(canvas, painted, image.size_hw)
+    segments, boxes = [], boxes_of(canvas)
     for _, region, number in sorted(painted, key=lambda entry: entry[0]):
         with ledger.record(place_of(image, region)):
-            seen = cover(Bitmap(0, 0, canvas == number), image.size_hw)
-            if seen is None:
+            if number not in boxes:
                 raise Refusal("hidden", "other regions cover all of it; a segment needs a pixel of its own")
-            height, width = seen.mask.shape
-            segments.append({**drawn[number], "area": int(seen.mask.sum()), "bbox": [seen.x, seen.y, width, height]})
+            top, left, bottom, right = boxes[number]
+            area = int((canvas[top:bottom, left:right] == number).sum())
+            segments.append({**drawn[number], "area": area, "bbox": [left, top, right - left, bottom - top]})
     return canvas, segments
+
+
+def _smaller_on_top(
+    canvas: npt.NDArray[np.uint32], painted: Sequence[tuple[int, Region, int]], size_hw: tuple[int, int]
+) -> None:
+    """Give each pixel to the smallest segment of its class that covers it; which class it is stays, see `limner.data.drawing`."""
+    keys = {number: (region.label, region.is_crowd) for _, region, number in painted}
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys.values()), start=1)}
+    table = np.zeros(max(keys, default=0) + 1, np.int32)
+    for number, key in keys.items():
+        table[number] = places[key]
+    kinds = table[canvas]
+    pixels = [(_pixels(region, size_hw), number) for _, region, number in painted]
+    for bitmap, number in sorted(pixels, key=lambda entry: (-int(entry[0].mask.sum()), entry[1])):
+        height, width = bitmap.mask.shape
+        place = slice(bitmap.y, bitmap.y + height), slice(bitmap.x, bitmap.x + width)
+        canvas[place][bitmap.mask & (kinds[place] == table[number])] = number
 
 
 def _pixels(region: Region, size_hw: tuple[int, int]) -> Bitmap:

@@ -14,7 +14,7 @@ import numpy as np
 
 from limner.core.annotation import Annotation, AnnotationSet, Polygon, Problem, Region, Shape
 from limner.core.files import write_text
-from limner.data.formats.coco_categories import written_categories
+from limner.data.formats.coco_categories import things_and_stuff, written_categories
 from limner.data.formats.coco_outline import shape_of, shoelace
 from limner.data.formats.coco_rle import encode_rle
 from limner.data.formats.cover import cover, has_area, outline
@@ -54,7 +54,9 @@ def document_of(annotations: AnnotationSet, images: Iterable[Annotation], ledger
     regions = [region for image in kept for region in image.regions]
     labels = [region.label for region in regions if not _has_own_class(region, declared)]
     classes = annotations.classes if own is None else ()
-    categories, ids = written_categories((own or {}).get("categories"), classes, labels)
+    stated = things_and_stuff(annotations.record)
+    stated = {} if all(stated.values()) else stated  # things alone are what COCO is made of
+    categories, ids = written_categories((own or {}).get("categories"), classes, labels, stated=stated)
     image_ids = Numbering(own_record(image.record, is_own).get("id") for image in kept)
     object_ids = Numbering(own_record(region.record, is_own).get("id") for region in regions)
     has_crowds = any(region.is_crowd for region in regions)

@@ -14,6 +14,8 @@ from limner.data.formats.safe_json import parse_document
 from limner.data.formats.safe_text import read_text
 from limner.data.formats.safe_xml import parse_xml
 
+ORDERLESS = frozenset({"coco", "coco-panoptic", "yolo-seg"})  # the order of regions does not say what lies on top
+
 
 @dataclass(frozen=True)
 class Content:

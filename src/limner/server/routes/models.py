@@ -55,6 +55,7 @@ def described(loaded: Loaded, engine: Engine) -> dict[str, Any]:
         "version": loaded.version,
         "architecture": loaded.architecture,
         "classes": class_table(loaded.label_space),
+        **({"things": list(loaded.label_space.things)} if loaded.label_space.things else {}),
         "input": {"channels": loaded.channels},
         "ready": loaded.ready and not engine.is_draining,
         "runtime": loaded.runtime,

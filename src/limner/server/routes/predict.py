@@ -17,13 +17,15 @@ from limner.core.sample import Image, Sample
 from limner.server.answers import Answer, document, file_answer, headers, model_of
 from limner.server.decode import Decoded
 from limner.server.engine import Seat
+from limner.server.found_objects import OUTPUTS as OF_OBJECTS
+from limner.server.found_objects import objects_of
 from limner.server.intake import Order, Picture, read_order
 from limner.server.openapi import BATCH_ANSWERS, BATCH_BODY, PARAMETERS, PREDICT_ANSWERS, PREDICT_BODY
 from limner.server.refused import Refused
 from limner.server.state import State
 from limner.server.unusual import unusual
 
-FILES = ("mask_png", "overlay_png", "probs_npz")
+FILES = ("mask_png", "overlay_png", "probs_npz", "instances_png", "objects_csv")
 
 
 def router(state: State) -> APIRouter:
@@ -109,6 +111,8 @@ async def _answer(
     prediction = await state.engine.predict(
         seat, Sample(name, image), options=options, deadline=request.state.deadline, gone=request.is_disconnected
     )
+    if order.output in OF_OBJECTS:
+        objects_of(prediction, loaded.name)
     warnings, sure = list(decoded.warnings), None
     if bundle is not None:
         warnings += await unusual(image, loaded)

@@ -1,0 +1,135 @@
+"""Objects that any tool told apart, as files of ids beside its predicted masks.
+
+FOLDER/instances/<stem>.png|.tif   ids of one picture, 0 = no object; paired as the masks are
+FOLDER/objects.csv                 where there is one: class and score of each id, as limner predict writes them
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.api.predicted_pairs import INSTANCES, PredictedFile, pair_predictions
+from limner.core.errors import DataError
+from limner.core.labels import Labels, LabelSpace
+from limner.core.objects import Objects, number_objects
+from limner.data.dataset import Item
+from limner.data.masks import read_raw_mask
+
+TABLE = "objects.csv"
+LOSSY = (".jpg", ".jpeg")
+LARGEST_ID = 1 << 24  # of ids that a table lists
+
+Known = dict[int, tuple[str, float]]  # id to name of the class and score
+
+
+class PredictedObjects:
+    """The ids of pictures, by the picture's name.
+
+    Parameters
+    ----------
+    folder : of all predictions; holds the folder ``instances``.
+    items : all pictures.
+    label_space : the classes.
+
+    Raises
+    ------
+    DataError : files that cannot be paired, or a table that cannot be read.
+    """
+
+    def __init__(self, folder: Path, items: Sequence[Item], label_space: LabelSpace) -> None:
+        self.folder, self.label_space = folder / INSTANCES, label_space
+        self.files, self.extra = pair_predictions(self.folder, items)
+        self._table = _read_table(folder / TABLE) if (folder / TABLE).is_file() else {}
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the classes are known without class maps."""
+        return len(self.label_space) == 2 or bool(self._table)
+
+    def find(self, name: str, size_hw: tuple[int, int], labels: Labels | None) -> Objects | None:
+        """The objects of the picture `name`; None where it has no file.
+
+        Parameters
+        ----------
+        size_hw : height and width of the picture.
+        labels : ``(H, W)`` predicted class ids, where there are some. With several classes and no table they say which class an
+            object is of: that of most of its pixels; one on background alone is no object.
+
+        Raises
+        ------
+        DataError : the file cannot be read, or has another size than the picture.
+        """
+        file = self.files.get(name)
+        if file is None:
+            return None
+        ids = _read_ids(file)
+        if ids.shape != size_hw:
+            raise DataError(
+                f"the object ids {file.path.name} are {ids.shape[0]} x {ids.shape[1]} (height x width), their picture {name} is "
+                f"{size_hw[0]} x {size_hw[1]}", expected="the same height and width", where=str(file.path),
+                fix="bring the ids back to the size of their picture, by nearest neighbour, before they are saved",
+            )  # fmt: skip
+        known = self._known(file)
+        scores = None
+        if known:
+            scores = np.ones(int(ids.max(initial=0)) + 1, np.float32)
+            for number, (_, score) in known.items():
+                if number < len(scores):
+                    scores[number] = score
+        return number_objects(ids, self._classes(ids, known, labels), scores=scores)
+
+    def _classes(self, ids: npt.NDArray[np.int64], known: Known, labels: Labels | None) -> Labels:
+        if len(self.label_space) == 2:
+            return (ids > 0).astype(np.uint8)
+        if not known:
+            return np.zeros(ids.shape, np.uint8) if labels is None else labels
+        classes = np.zeros(int(ids.max(initial=0)) + 1, np.uint16)
+        for number, (class_name, _) in known.items():
+            if number < len(classes) and class_name in self.label_space.names:
+                classes[number] = self.label_space.names.index(class_name)
+        return classes[ids]
+
+    def _known(self, file: PredictedFile) -> Known:
+        """What the table says of one picture, called by the stem of its ids, with the suffix of the picture or without."""
+        stem = file.path.relative_to(self.folder).with_suffix("").as_posix()
+        return self._table.get(stem, {})
+
+
+def _read_ids(file: PredictedFile) -> npt.NDArray[np.int64]:
+    if file.path.suffix.lower() in LOSSY:
+        raise DataError(
+            f"{file.path.name} is a JPEG, which changes the numbers of objects along every edge", expected="PNG or TIFF",
+            where=str(file.path), fix="save the ids again as 16-bit PNG; what JPEG lost cannot be restored",
+        )  # fmt: skip
+    raw = read_raw_mask(file.path) if file.frame is None else read_raw_mask(file.path, frame=file.frame)
+    if raw.values.ndim != 2:
+        raise DataError(
+            f"{file.path.name} holds an array of shape {raw.values.shape}", expected="one map of ids (height, width)",
+            where=str(file.path), fix="save one object id per pixel",
+        )  # fmt: skip
+    return np.maximum(raw.values.astype(np.int64), 0)  # some tools mark borders with -1
+
+
+def _read_table(path: Path) -> dict[str, Known]:
+    """By stem of the picture, with and without its suffix, what is known of each id."""
+    found: dict[str, Known] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                name, number, score = row["image"].removeprefix("'"), int(row["id"]), float(row.get("score") or 1)
+                if not 0 < number < LARGEST_ID or not math.isfinite(score):
+                    raise ValueError(f"id {number}, score {score}")
+                for stem in {name, PurePosixPath(name).with_suffix("").as_posix()}:
+                    found.setdefault(stem, {})[number] = row["class"].removeprefix("'"), score
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        raise DataError(
+            f"{path.name} cannot be read: {error!r}", expected="columns image, id, class and score, as limner predict writes them",
+            where=str(path), fix="predict again, or remove the table: objects then have no scores",
+        ) from None  # fmt: skip
+    return found

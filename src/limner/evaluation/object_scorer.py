@@ -1,0 +1,190 @@
+"""Pictures measured as objects: what `limner.evaluation.evaluate.Scorer` knows beside the counts of pixels.
+
+Of each picture the sparse table of shared pixels is kept, no picture. A prediction that does not tell objects apart is taken as the
+connected regions (8 neighbours) of each class of things.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from limner.core.errors import DataError
+from limner.core.labels import LabelSpace
+from limner.core.objects import Objects
+from limner.core.report import ObjectRow
+from limner.evaluation.error_map import LabelArray, Mask, label_objects
+from limner.evaluation.object_bins import size_table
+from limner.metrics.coco_ap import IOUS, SIZES, average_precision, average_precisions
+from limner.metrics.instance import Findings, ObjectCounts, object_metrics
+from limner.metrics.matching import Overlaps, count_overlaps, join
+from limner.metrics.object_table import OBJECT_TABLE
+from limner.metrics.panoptic import add_stuff, panoptic_quality
+
+OF_SEGMENTS = ("pq", "sq", "rq")  # of stuff as well
+COMPONENTS_NOTE = (
+    "The predictions do not tell objects apart: each connected region (8 neighbours) of a class of things counts as "
+    "one object."
+)
+
+
+class ObjectScorer:
+    """Adds pictures up; a class has a name in the report, given by `names`.
+
+    Parameters
+    ----------
+    label_space : the classes. Where it names no things, all classes but the background are.
+    names : what the report calls each class, the background first.
+    """
+
+    def __init__(self, label_space: LabelSpace, names: Sequence[str]) -> None:
+        everything = range(1, len(label_space))
+        self.things = label_space.thing_ids or tuple(everything)
+        self.stuff = tuple(i for i in everything if i not in self.things)
+        self.names = tuple(names)
+        self._tables: dict[str, Overlaps] = {}
+        self._from_regions = 0
+
+    def add(
+        self, name: str, pred: Objects | None, target: Objects, pred_labels: LabelArray, target_labels: LabelArray,
+        valid: Mask | None,
+    ) -> None:  # fmt: skip
+        """Measure one picture; arguments as of `limner.evaluation.evaluate.Scorer.add`."""
+        is_told_apart = pred is not None
+        pred = regions(pred_labels, self.things) if pred is None else pred
+        for side in (pred, target):
+            highest = int(side.classes.max(initial=0))
+            if highest >= len(self.names):
+                raise DataError(
+                    f"an object of class {highest}", expected=f"class ids 1 to {len(self.names) - 1}",
+                    fix="check that prediction and labels use the same classes in the same order",
+                )  # fmt: skip
+        if self.stuff:
+            pred = add_stuff(pred, pred_labels, stuff=self.stuff)  # type: ignore[arg-type]
+            target = add_stuff(target, target_labels, stuff=self.stuff)  # type: ignore[arg-type]
+        self._tables[name] = count_overlaps(pred, target, valid=valid)
+        self._from_regions += not is_told_apart
+
+    def __bool__(self) -> bool:
+        return bool(self._tables)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That connected regions were taken for objects, where they were."""
+        if not self._from_regions:
+            return ()
+        if self._from_regions == len(self._tables):
+            return (COMPONENTS_NOTE,)
+        return (f"{COMPONENTS_NOTE} So it is in {self._from_regions} of {len(self._tables)} pictures.",)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics; empty where no picture was measured."""
+        return tuple(OBJECT_TABLE) if self._tables else ()
+
+    def classes_of(self, metric: str) -> tuple[str, ...]:
+        """The classes that a metric is defined for: things, and for panoptic quality stuff as well."""
+        ids = sorted((*self.things, *self.stuff)) if metric in OF_SEGMENTS else self.things
+        return tuple(self.names[i] for i in ids)
+
+    def picture(self, name: str) -> dict[str, dict[str, float]]:
+        """Every metric of the classes of one picture, by class; classes that it does not hold have ``count_error`` 0 alone."""
+        table = self._tables.get(name)
+        if table is None:
+            return {}
+        found = {self.names[k]: self._values(table, k) for k in table.classes()}
+        absent = [self.names[k] for k in self.things if self.names[k] not in found]
+        return found | {class_name: {"count_error": 0.0} for class_name in absent}
+
+    def pooled(self) -> dict[str, dict[str, float]]:
+        """Every metric of each class over the objects of all pictures."""
+        found = {self.names[k]: self._values(self._whole, k) for k in self._whole.classes()}
+        absent = [self.names[k] for k in self.things if self.names[k] not in found]
+        return found | {class_name: {"count_error": 0.0} for class_name in absent}
+
+    def _values(self, table: Overlaps, class_id: int) -> dict[str, float]:
+        findings = Findings(table.of_class(class_id))
+        quality = panoptic_quality(findings)
+        if class_id in self.stuff:
+            return quality
+        return average_precisions(findings.overlaps) | quality | object_metrics(findings)
+
+    @cached_property
+    def _whole(self) -> Overlaps:
+        return join(list(self._tables.values()))
+
+    def summary(self) -> dict[str, Any]:
+        """``objects`` of ``summary.json``: numbers, by IoU and by size, a class of things each; empty without a picture."""
+        if not self._tables:
+            return {}
+        found = {self.names[k]: Findings(self._whole.of_class(k)) for k in self.things}
+        return {
+            "pictures": len(self._tables),
+            "pictures_by_connected_regions": self._from_regions,
+            "counts": {name: _numbers(one) for name, one in found.items()},
+            "by_iou": {name: [_at(one.counts(iou), iou) for iou in IOUS] for name, one in found.items()},
+            "by_size": {name: size_table(one) for name, one in found.items()},
+            "ap_by_size": {
+                name: {size: _or_none(average_precision(one.overlaps, size=size)) for size in SIZES if size != "all"}
+                for name, one in found.items()
+            },
+        }  # fmt: skip
+
+    def rows(self) -> Iterable[ObjectRow]:
+        """Every true object of things, then every predicted one that matches none, picture by picture."""
+        for image, table in self._tables.items():
+            for k in sorted(set(table.classes()).intersection(self.things)):
+                yield from _rows(image, self.names[k], Findings(table.of_class(k)))
+
+
+def regions(labels: LabelArray, things: Sequence[int]) -> Objects:
+    """The connected regions (8 neighbours) of the classes of things as objects without scores."""
+    shown = np.where(np.isin(labels, things), labels, 0)
+    ids, number = label_objects(shown)
+    classes = np.zeros(number + 1, np.int32)
+    classes[ids.ravel()] = shown.ravel()
+    return Objects(ids, classes[1:])
+
+
+def _rows(image: str, class_name: str, found: Findings) -> Iterable[ObjectRow]:
+    pred, true, matches = found.overlaps.pred, found.overlaps.true, found.matches
+    (pred_kinds, true_kinds), (pred_iou, true_iou) = found.kinds(), found.best_iou()
+    for place, kind in enumerate(true_kinds):
+        other = int(matches.pred_of_true[place])
+        partner, iou = (int(pred.numbers[other]), float(matches.iou[place])) if other >= 0 else (0, true_iou[place])
+        yield ObjectRow(image, "true", int(true.numbers[place]), class_name, int(true.areas[place]), partner, iou,
+                        kind or "not counted")  # fmt: skip
+    for place, kind in enumerate(pred_kinds):
+        if kind != "matched":
+            yield ObjectRow(image, "predicted", int(pred.numbers[place]), class_name, int(pred.areas[place]), 0,
+                            pred_iou[place], kind or "not counted")  # fmt: skip
+
+
+def _numbers(found: Findings) -> dict[str, Any]:
+    """How many objects there are of each kind."""
+    counts, (pred, true) = found.counts(), found.kinds()
+    return {
+        "true": counts.tp + counts.fn, "predicted": counts.tp + counts.fp, "matched": counts.tp,
+        "missed": true.count("missed"), "spurious": pred.count("spurious"),
+        "true_merged": true.count("merged"), "true_split": true.count("split"),
+        "predicted_merged": pred.count("merged"), "predicted_split": pred.count("split"),
+        "merges": int(found.merges.sum()), "splits": int(found.splits.sum()),
+    }  # fmt: skip
+
+
+def _at(counts: ObjectCounts, iou: float) -> dict[str, Any]:
+    values = {
+        "precision": counts.precision, "recall": counts.recall, "f1": counts.f1, "tp_share": counts.tp_share,
+        "mean_iou": counts.mean_iou,
+    }  # fmt: skip
+    return {"iou": round(iou, 2), "tp": counts.tp, "fp": counts.fp, "fn": counts.fn} | {
+        name: _or_none(value) for name, value in values.items()
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
