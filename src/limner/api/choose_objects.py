@@ -28,6 +28,7 @@ MOST_PICTURES = 40
 MOST_PIXELS = 6_000_000  # of all pictures together: each of some thirty trials decodes them all
 THRESHOLDS = (0.4, 0.5, 0.6)
 SEEDS = {"watershed": (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6), "centres": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}
+FLOW_MERGES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5)
 FLOW_ERRORS = (0.6, 0.8, 1.2, 4.0)
 SMALLEST = (0.0, 0.25, 0.5, 1.0)  # min_area in units of the smallest area that is usual
 USUAL = 0.02  # quantile of the areas of true objects that is usual
@@ -107,6 +108,7 @@ def _trials(bundle: Bundle, decoder: str, usual: float) -> Iterator[tuple[str, S
     if decoder in SEEDS:
         yield "seed", SEEDS[decoder]
     if decoder == "flow":
+        yield "flow_merge", FLOW_MERGES
         yield "flow_error", FLOW_ERRORS
     yield "min_area", [round(share * usual) for share in SMALLEST]
 

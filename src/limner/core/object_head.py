@@ -55,6 +55,7 @@ class ObjectHead:
     seed : map value in (0, 1) above which a pixel belongs to the inside of an object (``watershed``, ``centres``).
     flow_error : objects are given up whose flow differs more from the one that their outline asks for, mean squared difference
         in [0, 4] (``flow``); 4 = none is.
+    flow_merge : areas side by side are one object where the flow parts by less between them, in [0, 2] (``flow``).
     min_area : objects of fewer native pixels are taken away.
     min_stuff : regions of stuff of fewer native pixels are taken away.
     reach : no object of the training pictures was longer, in native pixels.
@@ -64,7 +65,8 @@ class ObjectHead:
     decoder: str
     diameter: float
     seed: float = 0.5
-    flow_error: float = 4.0
+    flow_error: float = 0.8
+    flow_merge: float = 0.1
     min_area: int = 0
     min_stuff: int = 0
     reach: int = 256
@@ -91,7 +93,7 @@ def checked_head(value: Any) -> ObjectHead | None:
         raise ValueError(f"input.objects: head {str(head.head)[:40]!r}, decoder {str(head.decoder)[:40]!r}")
     if set(DECODERS[head.decoder]) - set(head.maps):
         raise ValueError(f"input.objects: the head {head.head} has no maps for the decoder {head.decoder}")
-    numbers = {"diameter": (1e-3, 2**16), "seed": (0, 1), "flow_error": (0, 4)}
+    numbers = {"diameter": (1e-3, 2**16), "seed": (0, 1), "flow_error": (0, 4), "flow_merge": (0, 2)}
     wholes = {"min_area": 2**40, "min_stuff": 2**40, "reach": 2**16}
     for name, (low, high) in numbers.items():
         number = getattr(head, name)

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.evaluation.stored import FOREGROUND, StoredScores, Values, mean_where_defined
+from limner.metrics.object_table import EVERY_METRIC
 from limner.metrics.summary import resampled_means, unit_numbers
-from limner.metrics.table import TABLE
 
 DRAWS = 4000
 FEWEST_UNITS = 5  # with fewer no interval is worth stating
@@ -209,7 +209,7 @@ def _verdict(metric: str, middle: float, ci95: tuple[float, float], differences:
         return "unclear"
     if ci95[0] <= 0 <= ci95[1]:
         return "noise"
-    return "better" if (middle > 0) == TABLE[metric].higher_is_better else "worse"
+    return "better" if (middle > 0) == EVERY_METRIC[metric].higher_is_better else "worse"
 
 
 def _regressions(
@@ -218,7 +218,7 @@ def _regressions(
     """Pictures on which the second is worst against the first."""
     column = keys.index((metric, FOREGROUND))
     one, other = kept[0][:, column], kept[1][:, column]
-    loss = (one - other) * (1 if TABLE[metric].higher_is_better else -1)
+    loss = (one - other) * (1 if EVERY_METRIC[metric].higher_is_better else -1)
     images = first.runs[0].images
     ranked = sorted((-loss[i], images[i], i) for i in np.flatnonzero(loss > 0).tolist())
     return tuple((image, float(one[i]), float(other[i])) for _, image, i in ranked[:MOST_LISTED])
@@ -226,7 +226,7 @@ def _regressions(
 
 def _sentence(found: Difference, first: Contender, second: Contender, unit: str, kind: str) -> str:
     """The result in words."""
-    entry = TABLE[found.metric]
+    entry = EVERY_METRIC[found.metric]
     length = f" {unit}" if entry.is_length else ""
     of = f"{found.units} {kind}{'s' if found.units != 1 else ''}"
     interval = f"95 % interval {found.ci95[0]:+.3f} to {found.ci95[1]:+.3f}{length}, {of}"

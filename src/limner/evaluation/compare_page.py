@@ -8,7 +8,7 @@ from html import escape
 
 from limner.evaluation.compare import Contender, Difference, Versus, summary_of
 from limner.evaluation.names import visible
-from limner.metrics.table import TABLE
+from limner.metrics.object_table import EVERY_METRIC
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -64,11 +64,11 @@ def _contenders(contenders: Sequence[Contender], metric: str) -> str:
         found = summary_of(one, metric)
         each = ", ".join(_three(value) for value in found["mean_of_runs"]) if len(one.runs) > 1 else ""
         rows.append((one.name, str(len(one.runs)), _three(found["mean"]), each))
-    return _table(("model", "runs", f"{TABLE[metric].title}, mean over pictures", "of each run"), rows)
+    return _table(("model", "runs", f"{EVERY_METRIC[metric].title}, mean over pictures", "of each run"), rows)
 
 
 def _differences(versus: Versus, metric: str, unit: str, *, is_open: bool) -> str:
-    entry = TABLE[metric]
+    entry = EVERY_METRIC[metric]
     head = ("class", versus.first, versus.second, "difference", "95 % interval", "pictures", "")
     rows = [_cells(found) for found in versus.differences if found.metric == metric]
     better = "higher is better" if entry.higher_is_better else "lower is better"
@@ -93,7 +93,7 @@ def _regressions(versus: Versus, metric: str) -> str:
         return '<p class="soft">On no picture is it worse.</p>'
     head = ("picture", versus.first, versus.second, "difference")
     rows = [(image, _three(one), _three(other), f"{other - one:+.3f}") for image, one, other in versus.regressions]
-    return f"<h3>Pictures that got worse ({escape(TABLE[metric].title)}, all classes as one mask)</h3>" + _table(
+    return f"<h3>Pictures that got worse ({escape(EVERY_METRIC[metric].title)}, all classes as one mask)</h3>" + _table(
         head, rows
     )
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from limner.core.errors import DataError
 from limner.core.report import Report, Row
 from limner.metrics.counts import Counts
+from limner.metrics.object_table import EVERY_METRIC
 from limner.metrics.overlap import METRICS, MORE_METRICS
-from limner.metrics.table import TABLE
 
 Values = npt.NDArray[np.float64]
 
@@ -103,7 +103,7 @@ def read_scores(name: str, folder: Path) -> StoredScores:
 
 def _row(line: Mapping[str, str]) -> Row:
     metrics = {
-        name: float(text) if text else math.nan for name, text in line.items() if name in TABLE and text is not None
+        name: float(text) if text else math.nan for name, text in line.items() if name in EVERY_METRIC and text is not None
     }
     tp, fp, fn, tn = (int(line[name]) for name in COUNTS)
     return Row(line["image"], line["class"], tp, fp, fn, tn, metrics, line.get("group") or "")
@@ -125,7 +125,7 @@ def _collect(name: str, summary: Mapping[str, Any], rows: Iterable[Row]) -> Stor
     columns = {one: [by_class[one][image] for image in images] for one in names}
     functions = {**METRICS, **MORE_METRICS}
     values: dict[str, dict[str, Values]] = {}
-    for metric in TABLE:
+    for metric in EVERY_METRIC:
         if metric not in functions and metric not in by_class[background][images[0]].metrics:
             continue
         values[metric] = {

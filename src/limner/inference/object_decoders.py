@@ -18,6 +18,7 @@ Ids = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 
+LARGEST_REMAP = 32_767  # pixels of a side from which OpenCV looks nothing up
 SINK_VOTES = 3  # pixels that end within 3 x 3 pixels, where a flow comes together
 FARTHEST_VOTE = 0.75  # of a diameter: pixels that point farther away from all centres belong to none of them
 
@@ -87,7 +88,10 @@ def from_centres(
     return _grown(inside, ids, None)
 
 
-def from_flow(inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flow_error: float) -> Ids:
+def from_flow(
+    inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flow_error: float, merge: float = 0.0,
+    beside: int = 2,
+) -> Ids:  # fmt: skip
     """Pixels that flow together are an object.
 
     Where a pixel is after 2^n steps is found by putting the map of 2^(n-1) steps into itself, so that the way of any length takes
@@ -99,6 +103,8 @@ def from_flow(inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flo
     flow_y, flow_x : ``(H, W)`` steps towards the inside of the pixel's object, about 1 long.
     reach : no pixel flows farther, in pixels.
     flow_error : largest mean squared difference between both flows; 4 and more: none is given up.
+    merge : areas side by side are one object where their flows part by less than this, see `_joined`.
+    beside : so many pixels away from the line between them flows are looked at: a network turns them within a few.
 
     Returns
     -------
@@ -115,15 +121,86 @@ def from_flow(inside: Mask, flow_y: Float32, flow_x: Float32, *, reach: int, flo
     to_x: Float32 = np.clip(grid_x + np.where(inside, flow_x / length, 0), 0, width - 1).astype(np.float32)
     to_y: Float32 = np.clip(grid_y + np.where(inside, flow_y / length, 0), 0, height - 1).astype(np.float32)
     for _ in range(max(1, math.ceil(math.log2(max(2, reach))))):
-        both = cv2.remap(np.dstack([to_x, to_y]), to_x, to_y, cv2.INTER_LINEAR)
-        to_x, to_y = np.ascontiguousarray(both[..., 0], np.float32), np.ascontiguousarray(both[..., 1], np.float32)
+        both = _looked_up(np.dstack([to_x, to_y]), to_x, to_y)
+        to_x, to_y = np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
     end_y, end_x = np.rint(to_y[inside]).astype(np.intp), np.rint(to_x[inside]).astype(np.intp)
     votes = np.bincount(end_y * width + end_x, minlength=height * width).reshape(height, width).astype(np.float32)
     sinks = components(cv2.boxFilter(votes, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT) >= SINK_VOTES)
     ids = np.zeros(inside.shape, np.int32)
     ids[inside] = sinks[end_y, end_x]
-    ids = _without_lines(inside, ids)
+    ids = _joined(_without_lines(inside, ids), flow_y, flow_x, merge, beside)
     return _consistent(ids, flow_y, flow_x, flow_error) if flow_error < 4 else ids
+
+
+def _joined(ids: Ids, flow_y: Float32, flow_x: Float32, merge: float, beside: int) -> Ids:
+    """The ids, those of areas side by side made one where flows part little between them.
+
+    Between two objects the flow turns round: across the line between them its component across the line grows, by 2 where a network
+    is sure. Within a long object, which flows together in several places along its middle, it grows by little.
+
+    Parameters
+    ----------
+    merge : areas are one where the mean growth over the pairs of pixels between them is less; 0 = none are.
+    """
+    if merge <= 0:
+        return ids
+    first, second, growth = [], [], []
+    for axis, flow in ((1, flow_x), (0, flow_y)):
+        one, other, change = _across(ids, flow, axis, beside)
+        first.append(np.minimum(one, other))
+        second.append(np.maximum(one, other))
+        growth.append(change)
+    highest = int(ids.max(initial=0)) + 1
+    pairs, place = np.unique(
+        np.concatenate(first).astype(np.int64) * highest + np.concatenate(second), return_inverse=True
+    )
+    mean = np.bincount(place, weights=np.concatenate(growth), minlength=len(pairs)) / np.maximum(
+        np.bincount(place, minlength=len(pairs)), 1
+    )
+    parent = np.arange(highest, dtype=np.int32)
+    for pair in pairs[mean < merge].tolist():  # rising, so that the least id of what is joined stays
+        low, high = (_root(parent, number) for number in divmod(pair, highest))
+        parent[max(low, high)] = min(low, high)
+    roots = np.array([_root(parent, number) for number in range(highest)], np.int32)
+    return roots[ids]
+
+
+def _across(ids: Ids, flow: Float32, axis: int, beside: int) -> tuple[Ids, Ids, Float32]:
+    """Ids on both sides of the lines between areas along an axis, and how much the flow along it grows across them.
+
+    Networks turn a flow within a few pixels, not within one: it is looked at `beside` pixels away from the line, where the areas
+    are that wide.
+    """
+    along = ids if axis == 1 else ids.T
+    values = flow if axis == 1 else flow.T
+    rows, columns = np.nonzero((along[:, :-1] != along[:, 1:]) & (along[:, :-1] > 0) & (along[:, 1:] > 0))
+    one, other = along[rows, columns], along[rows, columns + 1]
+    left, right = columns, columns + 1
+    for _ in range(beside - 1):
+        further = np.maximum(left - 1, 0)
+        left = np.where(along[rows, further] == one, further, left)
+        further = np.minimum(right + 1, along.shape[1] - 1)
+        right = np.where(along[rows, further] == other, further, right)
+    return one, other, values[rows, right] - values[rows, left]
+
+
+def _root(parent: npt.NDArray[np.int32], number: int) -> int:
+    while parent[number] != number:
+        number = int(parent[number])
+    return number
+
+
+def _looked_up(field: Float32, x: Float32, y: Float32) -> Float32:
+    """``(H, W, 2)`` values of `field` at positions, bilinearly; positions lie inside of it."""
+    height, width = x.shape
+    if max(height, width) < LARGEST_REMAP:
+        return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR), np.float32)
+    left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = (x - left)[..., None], (y - top)[..., None]
+    above = field[top, left] * (1 - across) + field[top, right] * across
+    below = field[bottom, left] * (1 - across) + field[bottom, right] * across
+    return np.asarray(above * (1 - down) + below * down, np.float32)
 
 
 def _consistent(ids: Ids, flow_y: Float32, flow_x: Float32, flow_error: float) -> Ids:
@@ -154,16 +231,18 @@ def _grown(inside: Mask, seeds: Ids, height: Float32 | None) -> Ids:
     ids = np.where(inside, markers[1:-1, 1:-1], 0).astype(np.int32)
     ids[ids == outside] = 0
     ids = _without_lines(inside, ids)
-    rest = components(inside & (ids <= 0))
-    return np.where(rest > 0, rest + outside, np.maximum(ids, 0)).astype(np.int32)
+    rest = components(inside & (ids == 0))
+    return np.where(rest > 0, rest + outside, ids).astype(np.int32)
 
 
 def _without_lines(inside: Mask, ids: Ids) -> Ids:
-    """Lines between areas, and other pixels of `inside` without an id, get the greatest id beside them, a few times over."""
-    for _ in range(3):
-        open_ = inside & (ids <= 0)
-        if not open_.any():
+    """Lines between areas, and other pixels of `inside` that areas reach in it, get the greatest id beside them, step by step."""
+    ids = np.maximum(ids, 0)
+    left = np.count_nonzero(inside & (ids == 0))
+    while left:
+        around = cv2.dilate(ids.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)  # exact up to 2^24 ids
+        ids = np.where(inside & (ids == 0), around, ids).astype(np.int32)
+        before, left = left, np.count_nonzero(inside & (ids == 0))
+        if left == before:
             break
-        around = cv2.dilate(np.maximum(ids, 0).astype(np.float32), np.ones((3, 3), np.uint8))
-        ids = np.where(open_, around.astype(np.int32), ids).astype(np.int32)
     return ids

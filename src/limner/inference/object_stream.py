@@ -62,15 +62,8 @@ class ObjectStream:
         )  # fmt: skip
 
     def _maps(self, start: int) -> Iterator[tuple[int, Maps]]:
-        """Maps from a row on; memory that runs out halves the tiles, once, from the row on that was next."""
-        network, halved = self.network, False
-        while start < self.source.size_hw[0]:
-            working = network._working(self.source, where=self.where)
-            try:
-                for first, maps in network._native(working, self.source.size_hw, self.pieces, start=start):
-                    start = first + maps.shape[1]
-                    yield first, maps
-            except MemoryError:
-                if halved:
-                    raise
-                halved, self.pieces = True, self.pieces.halved(working.size_hw)
+        """Maps from a row on; what they were cut with is remembered."""
+        for first, maps, self.pieces in self.network.map_rows(
+            self.source, start=start, pieces=self.pieces, where=self.where
+        ):
+            yield first, maps

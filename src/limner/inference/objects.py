@@ -24,6 +24,7 @@ from limner.inference.blend import activate
 from limner.inference.object_decoders import Ids, components, from_centres, from_distance, from_flow
 
 Maps = npt.NDArray[np.float32]
+BESIDE = 3  # working pixels within which a network turns a flow round
 
 
 def activate_maps(logits: Maps, classes: int, head: ObjectHead | None) -> Maps:
@@ -48,9 +49,9 @@ def mirrored_signs(head: ObjectHead | None, classes: int, letters: str) -> Maps:
 class ObjectDecoder:
     """Maps to class ids and objects.
 
-    A pixel of a thing class that belongs to no object becomes background, and all pixels of an object are of one class, that of
-    most of them: labels and objects never contradict each other, and no pixel is claimed twice. What is neither an object nor
-    stuff of at least `ObjectHead.min_stuff` pixels in one piece is background, class 0 (the void of panoptic segmentation).
+    Class ids are those of the class maps, as without objects; objects come on top. No pixel is in two objects, and every pixel of
+    an object is of a thing class. All pixels of an object are of one class, that of most of them; a pixel of a thing class that
+    belongs to no object is void in panoptic answers. Areas of stuff of fewer than `ObjectHead.min_stuff` pixels become background.
 
     Parameters
     ----------
@@ -74,8 +75,7 @@ class ObjectDecoder:
         ids = self._ids(inside, {name: maps[classes + i] for i, name in enumerate(self.head.maps)})
         ids = without_small(ids, self.head.min_area)
         sure = self._certainty(maps[:classes], ids)
-        objects = number_objects(ids, labels * inside, scores=sure)
-        labels[inside] = objects.class_map()[inside]
+        objects = number_objects(ids, labels, scores=sure)
         if self.head.min_stuff > 1:
             labels = without_small_stuff(labels, things, self.head.min_stuff)
         return labels, objects
@@ -90,7 +90,11 @@ class ObjectDecoder:
                 diameter = head.diameter * self.scale
                 return from_centres(inside, maps[CENTRE], *offsets, seed=head.seed, diameter=diameter)
             case "flow":
-                return from_flow(inside, maps[FLOW_Y], maps[FLOW_X], reach=head.reach, flow_error=head.flow_error)
+                return from_flow(
+                    inside, maps[FLOW_Y], maps[FLOW_X],
+                    reach=head.reach, flow_error=head.flow_error, merge=head.flow_merge,
+                    beside=max(1, round(BESIDE * self.scale)),
+                )  # fmt: skip
             case _:
                 return components(inside)
 

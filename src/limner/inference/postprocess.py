@@ -49,17 +49,17 @@ class RuledSegmenter:
     def _obeying(self, found: Prediction) -> Prediction:
         start = time.perf_counter()
         labels = apply_rules(found.labels, self.rules, found.label_space)
-        objects = None if found.objects is None else remaining(found.objects, labels)
+        objects = None if found.objects is None else remaining(found.objects, labels, found.label_space)
         seconds = found.seconds + time.perf_counter() - start
         return dataclasses.replace(found, labels=labels, objects=objects, seconds=seconds)
 
 
-def remaining(objects: Objects, labels: Labels) -> Objects:
-    """The objects that are still there when labels have changed: of each the pixels of its class, numbered anew.
+def remaining(objects: Objects, labels: Labels, label_space: LabelSpace) -> Objects:
+    """The objects that are still there when labels have changed: of each the pixels of things, numbered anew.
 
     Pixels that rules have added to a class belong to no object.
     """
-    ids = np.where(objects.class_map() == labels, objects.ids, 0)
+    ids = np.where(np.isin(labels, label_space.thing_ids), objects.ids, 0)
     scores = None if objects.scores is None else np.concatenate([np.zeros(1, np.float32), objects.scores])
     return number_objects(ids, labels, scores=scores)
 

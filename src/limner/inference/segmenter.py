@@ -148,6 +148,16 @@ class NetworkSegmenter:
     ) -> Iterator[Rows]:
         """Labels of a picture of any size, from row `start` to the end, in order and as they are finished.
 
+        See `map_rows`.
+        """
+        for first, maps, used in self.map_rows(source, start=start, pieces=pieces, where=where):
+            yield Rows(first, self._decode(maps[: self.label_space.num_maps]), used)
+
+    def map_rows(
+        self, source: Source, *, start: int = 0, pieces: Pieces | None = None, where: str = ""
+    ) -> Iterator[tuple[int, Scores, Pieces]]:
+        """All that the network answers for a picture of any size, ``(K + T, n, W)``, from row `start` to the end, in order.
+
         Memory that runs out halves the tiles, once, from the row on that was next.
 
         Parameters
@@ -166,9 +176,9 @@ class NetworkSegmenter:
         while start < source.size_hw[0]:
             working = self._working(source, where=where)
             try:
-                for first, scores in self._native(working, source.size_hw, used, start=start):
-                    start = first + scores.shape[1]
-                    yield Rows(first, self._decode(scores), used)
+                for first, maps in self._native(working, source.size_hw, used, start=start):
+                    start = first + maps.shape[1]
+                    yield first, maps, used
             except MemoryError:
                 if halved:
                     raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from limner.metrics import coco_ap, instance, panoptic
-from limner.metrics.table import Metric
+from limner.metrics.table import TABLE, Metric
 
 DEFINITIONS: dict[str, str] = {**coco_ap.DEFINITIONS, **panoptic.DEFINITIONS, **instance.DEFINITIONS}
 
@@ -27,3 +27,5 @@ OBJECT_TABLE: dict[str, Metric] = {
     )
     for name, title in _TITLES.items()
 }
+
+EVERY_METRIC: dict[str, Metric] = {**TABLE, **OBJECT_TABLE}
