@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
@@ -131,13 +132,20 @@ def test_int8_that_costs_dice_is_refused_after_the_edges_were_tried(run, monkeyp
         def message(self, text):
             heard.append(text)
 
-    monkeypatch.setattr(export_judge.Judge, "measure_dice", lambda self, predictor: next(losses))
+    monkeypatch.setattr(export_judge.Judge, "measure", lambda self, predictor: (next(losses), math.nan))
     before = files(run)
     with pytest.raises(BundleError, match=r"Dice falls by 0\.1000 from 0\.9000 \(at most 0\.003\)") as caught:
         limner.export(run, to="onnx", int8=True, listener=Listener())
     assert files(run) == before
     assert caught.value.details["dice_loss"] == 0.1 and len(caught.value.details["kept_float32"]) == 2
     assert sum("Dice falls" in text for text in heard) == 2 and "both ends in float32" in heard[-1]
+
+
+def test_int8_that_costs_objects_is_refused(run, monkeypatch):
+    found = iter([(0.9, 0.85), (0.9, 0.83), (0.9, 0.83)])
+    monkeypatch.setattr(export_judge.Judge, "measure", lambda self, predictor: next(found))
+    with pytest.raises(BundleError, match=r"F1 of objects falls by 0\.0200 from 0\.8500 \(at most 0\.01\)"):
+        limner.export(run, to="onnx", int8=True)
 
 
 def test_changed_data_are_not_taken_for_the_models(run, trained, tmp_path):

@@ -101,11 +101,37 @@ def test_classes_by_majority_and_small_ones_taken_away():
     scores[2, 2:8, 2:8], scores[3, 2:8, 7] = 0.9, 0.95  # one object, a column of which looks like another class
     scores[3, 10, 15] = 0.9  # a crumb
     scores[1, :2] = 0.8  # stuff
-    decode = ObjectDecoder(SCENE, ObjectHead("components", "components", 5.0, min_area=4), 0.5)
-    labels, objects = decode(scores)
+    maps = np.concatenate(
+        [scores, (scores[2:].max(0) > 0.5)[None].astype(np.float32), np.zeros((3, 12, 20), np.float32)]
+    )
+    labels, objects = ObjectDecoder(SCENE, ObjectHead("watershed", "watershed", 5.0, min_area=4), 0.5)(maps)
     assert objects.classes.tolist() == [2] and (objects.ids[2:8, 2:8] == 1).all() and not objects.ids[10, 15]
     assert labels[10, 15] == 3 and (labels[2:8, 7] == 3).all()  # the class map stays what it is
     assert (labels[:2] == 1).all() and not objects.ids[:2].any()
+
+
+def test_connected_areas_of_two_classes_that_touch_are_two_objects():
+    scores = np.zeros((4, 9, 20), np.float32)
+    scores[0] = 0.1
+    scores[2, 2:7, 2:9], scores[3, 2:7, 9:15] = 0.9, 0.9
+    objects = ObjectDecoder(SCENE, ObjectHead("components", "components", 5.0), 0.5)(scores)[1]
+    assert objects.classes.tolist() == [2, 3] and objects.areas().tolist() == [35, 30]
+
+
+def test_a_map_of_nothing_is_survived():
+    ids = discs()
+    maps = maps_of(ids)
+    maps[1:, :, :40] = np.nan
+    for decoder in READERS:
+        assert ObjectDecoder(CELLS, head(decoder), 0.5)(maps)[1].ids.shape == ids.shape
+
+
+def test_one_seed_for_a_large_area_is_quick():
+    inside = np.ones((700, 900), bool)
+    distance = np.zeros(inside.shape, np.float32)
+    distance[3, 3] = 1
+    inside[10:690, 5:] = False  # a frame around nothing: far along, never wide
+    assert len(np.unique(from_distance(inside, distance, seed=0.5))) == 2
 
 
 def test_small_stuff_becomes_void():

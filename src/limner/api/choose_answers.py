@@ -65,7 +65,7 @@ def _with_rules(bundle: Bundle, seen: Sequence[Validated], listener: Listener) -
         listener.message(f"rules: none ({chosen['reason']})")
         return bundle
     listener.message(f"rules: {'; '.join(rules.sentences(space.names))}")
-    if rules.threshold is None:
+    if rules.threshold is None or bundle.contract.objects is not None:  # that of objects was chosen already
         return bundle
     return dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, threshold=rules.threshold))
 

@@ -14,8 +14,9 @@ from limner.api.open import open_segmenter
 from limner.api.validated import spread_evenly
 from limner.core.bundle import Bundle
 from limner.core.object_head import DECODERS, QUERIES, ObjectHead
-from limner.core.objects import Objects
+from limner.core.objects import Objects, number_objects
 from limner.core.protocols import Listener
+from limner.core.sample import Sample
 from limner.data.dataset import Dataset, Item
 from limner.inference.objects import ObjectDecoder
 from limner.inference.postprocess import RuledSegmenter
@@ -37,11 +38,12 @@ GAIN = 0.003  # a change has to better the score by more; equal ones are left as
 
 @dataclass(frozen=True)
 class Seen:
-    """A validation picture: maps ``(K + T, H, W)`` float16, its true objects and its known pixels."""
+    """A validation picture: maps ``(K + T, H, W)`` float16, true objects, known pixels, native size / working size."""
 
     maps: npt.NDArray[np.float16]
     objects: Objects
     valid: npt.NDArray[np.bool_] | None
+    scale: float
 
 
 def choose_objects(bundle: Bundle, dataset: Dataset, items: Sequence[Item], listener: Listener) -> Bundle:
@@ -58,7 +60,7 @@ def choose_objects(bundle: Bundle, dataset: Dataset, items: Sequence[Item], list
     head = bundle.contract.objects
     if head is None or head.head == QUERIES:
         return bundle
-    seen, scale = _predict(bundle, dataset, items)
+    seen = _predict(bundle, dataset, items)
     if not any(len(one.objects) for one in seen):
         return bundle
     areas = np.concatenate([one.objects.areas() for one in seen])
@@ -66,7 +68,7 @@ def choose_objects(bundle: Bundle, dataset: Dataset, items: Sequence[Item], list
     best: tuple[float, ObjectHead, float] | None = None
     for decoder in _decoders(head):
         start = dataclasses.replace(head, decoder=decoder)
-        found = _climb(bundle, seen, scale, start, bundle.contract.threshold, usual)
+        found = _climb(bundle, seen, start, bundle.contract.threshold, usual)
         listener.message(f"objects by {decoder}: mean F1 {found[0]:.3f} on {len(seen)} validation pictures")
         if best is None or found[0] > best[0] + GAIN:
             best = found
@@ -84,10 +86,10 @@ def _decoders(head: ObjectHead) -> list[str]:
 
 
 def _climb(
-    bundle: Bundle, seen: Sequence[Seen], scale: float, head: ObjectHead, threshold: float, usual: float
+    bundle: Bundle, seen: Sequence[Seen], head: ObjectHead, threshold: float, usual: float
 ) -> tuple[float, ObjectHead, float]:
     """The best score, head and threshold: one number after the other."""
-    best = mean_f1(bundle, seen, scale, head, threshold), head, threshold
+    best = mean_f1(bundle, seen, head, threshold), head, threshold
     for field, values in _trials(bundle, head.decoder, usual):
         for value in values:
             _, trial, level = best
@@ -96,7 +98,7 @@ def _climb(
             else:
                 changed: dict[str, Any] = {field: value}
                 trial = dataclasses.replace(trial, **changed)
-            score = mean_f1(bundle, seen, scale, trial, level)
+            score = mean_f1(bundle, seen, trial, level)
             if score > best[0] + GAIN:
                 best = score, trial, level
     return best
@@ -113,11 +115,11 @@ def _trials(bundle: Bundle, decoder: str, usual: float) -> Iterator[tuple[str, S
     yield "min_area", [round(share * usual) for share in SMALLEST]
 
 
-def mean_f1(bundle: Bundle, seen: Sequence[Seen], scale: float, head: ObjectHead, threshold: float) -> float:
+def mean_f1(bundle: Bundle, seen: Sequence[Seen], head: ObjectHead, threshold: float) -> float:
     """Mean over `IOUS` of the F1 of all objects of all pictures together; 0 where nothing is found."""
-    decode = ObjectDecoder(bundle.label_space, head, threshold, scale)
     tables: list[Overlaps] = []
     for one in seen:
+        decode = ObjectDecoder(bundle.label_space, head, threshold, one.scale)
         _, found = decode(one.maps.astype(np.float32))
         tables.append(count_overlaps(found, one.objects, valid=one.valid))
     findings = Findings(join(tables))
@@ -125,19 +127,37 @@ def mean_f1(bundle: Bundle, seen: Sequence[Seen], scale: float, head: ObjectHead
     return 0.0 if np.isnan(values).any() else float(np.mean(values))
 
 
-def _predict(bundle: Bundle, dataset: Dataset, items: Sequence[Item]) -> tuple[list[Seen], float]:
-    """Maps and truth of the pictures, and native size / working size of the first."""
+def _predict(bundle: Bundle, dataset: Dataset, items: Sequence[Item]) -> list[Seen]:
+    """Maps and truth of the pictures, of too large ones of their middle."""
     opened, _ = open_segmenter(bundle.folder)
     segmenter = opened.inner if isinstance(opened, RuledSegmenter) else opened
     assert isinstance(segmenter, NetworkSegmenter)
     seen: list[Seen] = []
-    scale, pixels = 1.0, 0
-    for sample in map(dataset.load, spread_evenly(items, MOST_PICTURES)):
+    pixels = 0
+    for whole in map(dataset.load, spread_evenly(items, MOST_PICTURES)):
+        sample = middle_of(whole, MOST_PIXELS)
         pixels += sample.size_hw[0] * sample.size_hw[1]
         if seen and pixels > MOST_PIXELS:
             break
-        decoder = segmenter.decoder(sample.size_hw)
-        scale = decoder.scale if decoder is not None and not seen else scale
+        decoder = segmenter.decoder(whole.size_hw)
+        assert decoder is not None
         maps = segmenter.native_maps(sample).astype(np.float16)
-        seen.append(Seen(maps, sample.objects or Objects.none(sample.size_hw), sample.valid))
-    return seen, scale
+        objects = sample.objects or Objects.none(sample.size_hw)
+        seen.append(Seen(maps, objects, sample.valid, decoder.scale))
+    return seen
+
+
+def middle_of(sample: Sample, most: int) -> Sample:
+    """The middle of a picture of more than `most` pixels; smaller ones as they are."""
+    height, width = sample.size_hw
+    if height * width <= most or sample.labels is None or sample.objects is None:
+        return sample
+    tall = min(height, max(int(most**0.5), most // width))
+    wide = min(width, most // tall)
+    top, left = (height - tall) // 2, (width - wide) // 2
+    window = slice(top, top + tall), slice(left, left + wide)
+    return Sample(
+        sample.name, sample.image[window], sample.labels[window],
+        None if sample.valid is None else sample.valid[window],
+        number_objects(sample.objects.ids[window], sample.labels[window]),
+    )  # fmt: skip

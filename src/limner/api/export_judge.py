@@ -11,8 +11,11 @@ from limner.core.bundle import Bundle
 from limner.core.protocols import Listener, Predictor
 from limner.evaluation.evaluate import Scorer
 from limner.inference.query_segmenter import make_segmenter
+from limner.metrics.instance import f1_at_iou
+from limner.metrics.matching import Overlaps, count_overlaps, join
 from limner.runtimes.parity import (
     LARGEST_DICE_LOSS,
+    LARGEST_F1_LOSS,
     Parity,
     compare_logits,
     failures_bfloat16,
@@ -38,6 +41,7 @@ class Judge:
     tiles_from : ``validation``, ``training`` or ``synthetic``.
     pictures : for Dice.
     dice : of the network on the judged pictures; None where nobody asks, NaN where they show no object.
+    f1 : of the objects there, at IoU 0.5; NaN where objects are not told apart.
     listener : hears of progress.
     """
 
@@ -48,6 +52,7 @@ class Judge:
     pictures: Pictures | None
     dice: float | None
     listener: Listener
+    f1: float = math.nan
 
     @classmethod
     def of(
@@ -71,7 +76,10 @@ class Judge:
         tiles = [(tile, network(tile)) for tile in further]
         source = SYNTHETIC if pictures is None else pictures.judged_from
         judge = cls(bundle, tuple(vectors), tuple(tiles), source, pictures, None, listener)
-        return dataclasses.replace(judge, dice=judge.measure_dice(network)) if dice else judge
+        if not dice:
+            return judge
+        found, f1 = judge.measure(network)
+        return dataclasses.replace(judge, dice=found, f1=f1)
 
     def float32(self, candidate: Predictor) -> tuple[Parity, list[str]]:
         """How far `candidate` is, and what is wrong with it as an export in float32."""
@@ -91,25 +99,32 @@ class Judge:
         if failures:
             return real, None, failures
         assert self.dice is not None
-        loss = self.dice - self.measure_dice(candidate)
+        dice, f1 = self.measure(candidate)
+        loss = self.dice - dice
         if math.isnan(loss):
             return real, None, [f"the {self.tiles_from} pictures show no object, so that Dice says nothing"]
         if loss > LARGEST_DICE_LOSS:
             failures.append(f"Dice falls by {loss:.4f} from {self.dice:.4f} (at most {LARGEST_DICE_LOSS})")
+        if self.f1 - f1 > LARGEST_F1_LOSS:
+            failures.append(f"F1 of objects falls by {self.f1 - f1:.4f} from {self.f1:.4f} (at most {LARGEST_F1_LOSS})")
         return real, loss, failures
 
-    def measure_dice(self, predictor: Predictor) -> float:
-        """Mean Dice of the classes on the judged pictures at native size, as ``evaluate`` measures it."""
+    def measure(self, predictor: Predictor) -> tuple[float, float]:
+        """Mean Dice of the classes on the judged pictures at native size, and F1 of their objects, as ``evaluate`` does."""
         assert self.pictures is not None
         space, dataset = self.bundle.label_space, self.pictures.dataset
         segmenter = make_segmenter(predictor, self.bundle.contract, space, int(self.bundle.arguments["channels"]))
         scorer, chosen = Scorer(space), spread(self.pictures.judged, JUDGED_PICTURES)
+        tables: list[Overlaps] = []
         for done, item in enumerate(chosen, 1):
             sample = dataset.load(item)
             if sample.labels is not None:
-                scorer.add(sample.name, segmenter.segment(sample).labels, sample.labels, sample.valid)
+                found = segmenter.segment(sample)
+                scorer.add(sample.name, found.labels, sample.labels, sample.valid)
+                if found.objects is not None and sample.objects is not None:
+                    tables.append(count_overlaps(found.objects, sample.objects, valid=sample.valid))
             self.listener.progress("score", done, len(chosen))
-        return scorer.macro_dice()
+        return scorer.macro_dice(), f1_at_iou(join(tables))
 
     def _compare(self, candidate: Predictor) -> tuple[Parity, Parity]:
         threshold, classes = self.bundle.contract.threshold, self.bundle.label_space.num_maps

@@ -92,6 +92,7 @@ def object_head(recipe: Recipe) -> ObjectHead | None:
         decoder=FIRST_DECODER[part.head],
         diameter=working_diameter(part.diameter, recipe.data.scale),
         reach=part.reach or 256,
+        min_stuff=part.min_stuff,
     )
 
 

@@ -11,6 +11,7 @@ from limner.classical.segmenter import ClassicalSegmenter
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.choices import nearest
 from limner.core.errors import BundleError, RecipeError, UsageError
+from limner.core.object_head import QUERIES
 from limner.core.postprocess import read_rules
 from limner.core.protocols import Segmenter
 from limner.inference.postprocess import RuledSegmenter, with_rules
@@ -43,6 +44,11 @@ def open_segmenter(
         return bundled_method(bundle), bundle
     contract = bundle.contract if tile is None else dataclasses.replace(bundle.contract, tile=tile)
     if tta:
+        if contract.objects is not None and contract.objects.head == QUERIES:
+            raise UsageError(
+                "mirrored copies (--tta) for a network that answers queries", expected="a network that answers maps",
+                where=str(bundle.folder), fix="leave --tta out: two answers do not ask the same queries",
+            )  # fmt: skip
         contract = dataclasses.replace(contract, flips=_mirrored(bundle))
     predictor = open_predictor(bundle, runtime)
     channels = int(bundle.arguments["channels"])

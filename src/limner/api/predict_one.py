@@ -27,6 +27,7 @@ from limner.core.bundle import Bundle
 from limner.core.errors import LimnerError, MachineError, UsageError
 from limner.core.files import write_atomic
 from limner.core.labels import LabelSpace
+from limner.core.object_head import QUERIES
 from limner.core.postprocess import Rules
 from limner.core.prediction import Prediction
 from limner.core.protocols import Segmenter
@@ -241,6 +242,8 @@ def with_confidence(segmenter: Segmenter, bundle: Bundle) -> Opened:
     rules = segmenter.rules if isinstance(segmenter, RuledSegmenter) else None
     inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
     network = inner if isinstance(inner, NetworkSegmenter) else None
+    if network is not None and network.contract.objects is not None and network.contract.objects.head == QUERIES:
+        network = None  # queries see the whole picture, made small: there are no bands
     if network is not None and CONFIDENCE in bundle.answers and not network.keep_scores:
         scored = dataclasses.replace(network, keep_scores=True)
         segmenter = scored if rules is None else RuledSegmenter(scored, rules)

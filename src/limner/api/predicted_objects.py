@@ -78,6 +78,7 @@ class PredictedObjects:
         known = self._known(file)
         scores = None
         if known:
+            ids, known = _dense(ids, known)
             scores = np.ones(int(ids.max(initial=0)) + 1, np.float32)
             for number, (_, score) in known.items():
                 if number < len(scores):
@@ -99,6 +100,14 @@ class PredictedObjects:
         """What the table says of one picture, called by the stem of its ids, with the suffix of the picture or without."""
         stem = file.path.relative_to(self.folder).with_suffix("").as_posix()
         return self._table.get(stem, {})
+
+
+def _dense(ids: npt.NDArray[np.int64], known: Known) -> tuple[npt.NDArray[np.int64], Known]:
+    """Ids numbered without gaps, and what is known of them: numbers up to 2^32 need no tables of that length."""
+    numbers, places = np.unique(ids, return_inverse=True)
+    shift = int(numbers[0] != 0) if len(numbers) else 0  # 0 stays the background
+    renamed = {int(number): place + shift for place, number in enumerate(numbers.tolist())}
+    return places.reshape(ids.shape) + shift, {renamed[n]: facts for n, facts in known.items() if n in renamed}
 
 
 def _read_ids(file: PredictedFile) -> npt.NDArray[np.int64]:

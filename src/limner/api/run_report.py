@@ -81,6 +81,7 @@ def score_items(
         scorer.add(
             item.name, found.labels, sample.labels, sample.valid, scores=found.scores, group=item.group,
             pred_objects=found.objects, target_objects=sample.objects,
+            told_apart=found.label_space.thing_ids or None,
         )  # fmt: skip
         if inspector is not None:
             before = time.perf_counter()

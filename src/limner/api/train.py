@@ -20,6 +20,7 @@ from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
 from limner.core.errors import LimnerError, RecipeError, UsageError
 from limner.core.named_recipes import AUTO, read_recipe
+from limner.core.object_head import QUERIES
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset, open_dataset
@@ -152,6 +153,7 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
         parts = _parts_again(folder, dataset, chosen)
     else:
         chosen = with_queries(_decided(dataset, call.recipe, changes, listener).explain(reasons))
+        chosen = without_objects(chosen, dataset)
         parts = _parts(dataset, chosen)
         chosen = chosen.explain({"split.rule": parts.rule})
         for sentence in (parts.rule, *parts.notes):
@@ -219,6 +221,13 @@ def _decided(
     else:
         chosen = read_recipe(recipe).override(changes)
     return chosen.override({"split.rule": GIVEN if is_given(dataset, chosen.split) else AUTOMATIC})
+
+
+def without_objects(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe without an object head where the labels do not tell objects apart; query masks know stuff alone, too."""
+    if dataset.label_space.things or recipe.objects.head in ("none", QUERIES):
+        return recipe
+    return recipe.override({"objects.head": "none"}, reason="the labels do not tell one object from another")
 
 
 def _parts(dataset: Dataset, recipe: Recipe) -> Split | Folds:

@@ -199,6 +199,9 @@ WORDS = {
     "inference.flips": ("", "x", "y", "xy", "yx"),
     "inference.postprocess": ("none", "chosen"),
 }
+BOUNDS = {  # both ends belong to what is allowed
+    "objects.diameter": (0, 2**16), "objects.reach": (0, 2**16), "objects.min_stuff": (0, 2**40), "objects.weight": (0, 1e6),
+}  # fmt: skip
 SHARES = (
     "split.val_share",
     "split.test_share",
@@ -230,6 +233,11 @@ def _check_range(value: Any, key: str, where: str) -> None:
         allowed = ", ".join(repr(word) for word in WORDS[key])
         raise RecipeError(
             f"{key} = {value!r}", expected=f"one of {allowed}", where=where or key, fix=nearest(value, WORDS[key])
+        )
+    if key in BOUNDS and not BOUNDS[key][0] <= value <= BOUNDS[key][1]:
+        low, high = BOUNDS[key]
+        raise RecipeError(
+            f"{key} = {value!r}", expected=f"a number from {low} to {high}", where=where or key, fix=f"correct {key}"
         )
     if key in SHARES and not 0 <= value <= 1:
         raise RecipeError(

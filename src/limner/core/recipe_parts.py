@@ -88,11 +88,12 @@ class LossPart:
 
 @dataclass(frozen=True)
 class ObjectsPart:
-    """How objects of one class are told apart; of no consequence where the labels do not do so."""
+    """How objects of one class are told apart; where the labels do not do so, `head` is none."""
 
     head: str = "none"  # components, watershed, flow, both or queries; none = not
     diameter: float = 0.0  # median diameter of the objects in native pixels: the unit of offsets
-    reach: int = 0  # no object is longer, in native pixels
+    reach: int = 0  # hardly any object is longer, in native pixels
+    min_stuff: int = 0  # areas of stuff of fewer native pixels are void
     weight: float = 1.0  # of the maps that tell objects apart, in the loss
 
 

@@ -73,12 +73,17 @@ def centres_of(ids: Ids) -> tuple[Float32, Float32, Float32]:
     return fields[0], fields[1], fields[2]
 
 
-def flow_of(ids: Ids) -> tuple[Float32, Float32]:
+def flow_of(ids: Ids, *, smoothing: int = SMOOTHING) -> tuple[Float32, Float32]:
     """Unit vectors towards the inside of each object: the direction in which a potential rises.
 
     The potential solves Poisson's equation (constant source inside, zero at the outline): it has one top in a convex object. It
     is begun with the exact solution for a disc, d (2 R - d) / 4 for the distance d to the outline and the largest one R, and
     improved by a few steps that look at neighbours of the same object alone, so that objects that touch do not see each other.
+
+    Parameters
+    ----------
+    ids : ``(H, W)`` object ids; 0 = none, below 0 = not known.
+    smoothing : such steps; a few are enough to tell whether a flow fits.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def flow_of(ids: Ids) -> tuple[Float32, Float32]:
     inside = ids > 0
     same = [inside & (_shifted(padded_ids, dy, dx) == ids) for dy, dx in _SHIFTS]
     unknown = [inside & (_shifted(padded_ids, dy, dx) < 0) for dy, dx in _SHIFTS]
-    for _ in range(SMOOTHING):
+    for _ in range(smoothing):
         potential = np.asarray(
             (sum(_beside(potential, same, unknown)) + np.float32(1)) * np.float32(0.25) * inside, np.float32
         )

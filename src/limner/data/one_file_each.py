@@ -48,7 +48,7 @@ def find_one_file_each(
 def _folder_each(
     root: Path, images: dict[str, list[str]], masks: dict[str, list[str]], mask_folders: Collection[str]
 ) -> Found:
-    """``<id>/images/a.png`` with all of ``<id>/masks/``; every folder has one picture, and no mask bears its name."""
+    """``<id>/images/a.png`` with all of ``<id>/masks/``; in every folder one picture, whose name no mask bears, but for a few."""
     found: Found = []
     for above, pictures in images.items():
         if not above:
@@ -59,7 +59,7 @@ def _folder_each(
         if folder:
             found.append((pictures[0], f"{above}/{folder}", tuple(masks.get(f"{above}/{folder}", ()))))
     named = sum(PurePosixPath(image).stem in {PurePosixPath(mask).stem for mask in files} for image, _, files in found)
-    return found if named == 0 else []
+    return found if 2 * named < len(found) or named == 0 else []
 
 
 def _named_folders(

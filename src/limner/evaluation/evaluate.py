@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,7 @@ class Scorer:
         group: str = "",
         pred_objects: Objects | None = None,
         target_objects: Objects | None = None,
+        told_apart: Collection[int] | None = None,
     ) -> None:
         """Measure one picture.
 
@@ -89,6 +90,7 @@ class Scorer:
         group : pictures of one group are drawn together for the intervals; empty: it stands for itself.
         target_objects : the true objects; None: the picture is not measured as objects.
         pred_objects : the predicted ones; None: the connected regions (8 neighbours) of each class of things in `pred_labels`.
+        told_apart : class ids of which the model tells objects apart; of other things its connected regions are taken. None: all.
 
         Raises
         ------
@@ -101,7 +103,9 @@ class Scorer:
             table = confusion_table(pred_labels, target_labels, valid=valid, num_classes=len(self.label_space))
             measured = self._measure(table, pred_labels, target_labels, valid, scores)
             if target_objects is not None:
-                self._objects.add(name, pred_objects, target_objects, pred_labels, target_labels, valid)
+                self._objects.add(
+                    name, pred_objects, target_objects, pred_labels, target_labels, valid, told_apart=told_apart
+                )
         except (ShapeError, DataError) as error:
             raise type(error)(error.found, expected=error.expected, where=name, fix=error.fix) from None
         self._images[name] = measured

@@ -7,7 +7,7 @@ connected regions (8 neighbours) of each class of things.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -51,23 +51,27 @@ class ObjectScorer:
 
     def add(
         self, name: str, pred: Objects | None, target: Objects, pred_labels: LabelArray, target_labels: LabelArray,
-        valid: Mask | None,
+        valid: Mask | None, *, told_apart: Collection[int] | None = None,
     ) -> None:  # fmt: skip
         """Measure one picture; arguments as of `limner.evaluation.evaluate.Scorer.add`."""
-        is_told_apart = pred is not None
-        pred = regions(pred_labels, self.things) if pred is None else pred
-        for side in (pred, target):
+        for side in (target,) if pred is None else (pred, target):
             highest = int(side.classes.max(initial=0))
             if highest >= len(self.names):
                 raise DataError(
                     f"an object of class {highest}", expected=f"class ids 1 to {len(self.names) - 1}",
                     fix="check that prediction and labels use the same classes in the same order",
                 )  # fmt: skip
+        missing = tuple(self.things if pred is None else set(self.things) - set(told_apart or self.things))
+        if pred is None:
+            pred = regions(pred_labels, missing)
+        else:
+            pred = of_classes(pred, self.things)
+            pred = beside(pred, regions(pred_labels, missing)) if missing else pred
         if self.stuff:
             pred = add_stuff(pred, pred_labels, stuff=self.stuff)  # type: ignore[arg-type]
             target = add_stuff(target, target_labels, stuff=self.stuff)  # type: ignore[arg-type]
         self._tables[name] = count_overlaps(pred, target, valid=valid)
-        self._from_regions += not is_told_apart
+        self._from_regions += bool(missing)
 
     def __bool__(self) -> bool:
         return bool(self._tables)
@@ -148,6 +152,25 @@ def regions(labels: LabelArray, things: Sequence[int]) -> Objects:
     classes = np.zeros(number + 1, np.int32)
     classes[ids.ravel()] = shown.ravel()
     return Objects(ids, classes[1:])
+
+
+def of_classes(objects: Objects, classes: Collection[int]) -> Objects:
+    """The objects of some classes; what else a model tells apart is no object of these data."""
+    kept = np.isin(objects.classes, list(classes))
+    if kept.all():
+        return objects
+    table = np.zeros(len(objects) + 1, np.int32)
+    table[np.flatnonzero(kept) + 1] = np.arange(1, int(kept.sum()) + 1)
+    return Objects(table[objects.ids], objects.classes[kept], None if objects.scores is None else objects.scores[kept])
+
+
+def beside(objects: Objects, further: Objects) -> Objects:
+    """Both together; where they overlap, the first ones stay."""
+    ids = np.where((objects.ids == 0) & (further.ids > 0), further.ids + len(objects), objects.ids).astype(np.int32)
+    scores = None
+    if objects.scores is not None:
+        scores = np.concatenate([objects.scores, np.ones(len(further), np.float32)])
+    return Objects(ids, np.concatenate([objects.classes, further.classes]), scores)
 
 
 def _rows(image: str, class_name: str, found: Findings) -> Iterable[ObjectRow]:

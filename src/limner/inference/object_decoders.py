@@ -19,13 +19,28 @@ Mask = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 
 LARGEST_REMAP = 32_767  # pixels of a side from which OpenCV looks nothing up
+STEPS = 12  # pixels that areas grow one by one
+SMOOTH_STEPS = (
+    3  # times that a flow is put into itself between pixels; then a way is long enough to go from pixel to pixel
+)
+CHECK_SMOOTHING = 2
 SINK_VOTES = 3  # pixels that end within 3 x 3 pixels, where a flow comes together
 FARTHEST_VOTE = 0.75  # of a diameter: pixels that point farther away from all centres belong to none of them
 
 
 def components(inside: Mask) -> Ids:
-    """Connected areas (8 neighbours) of ``(H, W)``, numbered from 1."""
-    return np.asarray(cv2.connectedComponents(inside.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)[1], np.int32)
+    """Connected areas (8 neighbours) of ``(H, W)``, numbered from 1 in the order of their first pixels, row by row.
+
+    OpenCV numbers them by blocks of pixels, so that the order would depend on where a band of a picture begins.
+    """
+    count, found = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    places = np.flatnonzero(inside)
+    own = found.ravel()[places]
+    first = np.zeros(count, np.int64)
+    first[own[::-1]] = places[::-1]
+    table = np.zeros(count, np.int32)
+    table[np.argsort(first[1:], kind="stable") + 1] = np.arange(1, count, dtype=np.int32)
+    return np.asarray(table[found], np.int32)
 
 
 def from_distance(inside: Mask, distance: Float32, *, seed: float) -> Ids:
@@ -120,11 +135,17 @@ def from_flow(
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     to_x: Float32 = np.clip(grid_x + np.where(inside, flow_x / length, 0), 0, width - 1).astype(np.float32)
     to_y: Float32 = np.clip(grid_y + np.where(inside, flow_y / length, 0), 0, height - 1).astype(np.float32)
-    for _ in range(max(1, math.ceil(math.log2(max(2, reach))))):
+    for _ in range(SMOOTH_STEPS):
         both = _looked_up(np.dstack([to_x, to_y]), to_x, to_y)
         to_x, to_y = np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
-    end_y, end_x = np.rint(to_y[inside]).astype(np.intp), np.rint(to_x[inside]).astype(np.intp)
-    votes = np.bincount(end_y * width + end_x, minlength=height * width).reshape(height, width).astype(np.float32)
+    ends = np.arange(height * width, dtype=np.int32)
+    own = np.flatnonzero(inside)
+    end = np.rint(to_y[inside]).astype(np.int32) * np.int32(width) + np.rint(to_x[inside]).astype(np.int32)
+    for _ in range(max(0, math.ceil(math.log2(max(2, reach))) - SMOOTH_STEPS)):
+        ends[own] = end
+        end = ends[end]
+    end_y, end_x = np.divmod(end, width)
+    votes = np.bincount(end, minlength=height * width).reshape(height, width).astype(np.float32)
     sinks = components(cv2.boxFilter(votes, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT) >= SINK_VOTES)
     ids = np.zeros(inside.shape, np.int32)
     ids[inside] = sinks[end_y, end_x]
@@ -205,7 +226,7 @@ def _looked_up(field: Float32, x: Float32, y: Float32) -> Float32:
 
 def _consistent(ids: Ids, flow_y: Float32, flow_x: Float32, flow_error: float) -> Ids:
     """The ids without those whose outline asks for another flow."""
-    wanted_y, wanted_x = flow_of(ids)
+    wanted_y, wanted_x = flow_of(ids, smoothing=CHECK_SMOOTHING)
     error = ((wanted_y - flow_y) ** 2 + (wanted_x - flow_x) ** 2).ravel()
     number = np.maximum(np.bincount(ids.ravel()), 1)
     kept = np.bincount(ids.ravel(), weights=error) / number <= flow_error
@@ -236,13 +257,26 @@ def _grown(inside: Mask, seeds: Ids, height: Float32 | None) -> Ids:
 
 
 def _without_lines(inside: Mask, ids: Ids) -> Ids:
-    """Lines between areas, and other pixels of `inside` that areas reach in it, get the greatest id beside them, step by step."""
+    """Lines between areas, and other pixels of `inside` that areas reach in it, get the greatest id beside them.
+
+    Step by step for `STEPS` pixels; what lies farther is given to a neighbour at once, area by area.
+    """
     ids = np.maximum(ids, 0)
-    left = np.count_nonzero(inside & (ids == 0))
-    while left:
-        around = cv2.dilate(ids.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)  # exact up to 2^24 ids
-        ids = np.where(inside & (ids == 0), around, ids).astype(np.int32)
-        before, left = left, np.count_nonzero(inside & (ids == 0))
-        if left == before:
-            break
-    return ids
+    for _ in range(STEPS):
+        open_ = inside & (ids == 0)
+        if not open_.any():
+            return ids
+        beside = _greatest_beside(ids)
+        if not beside[open_].any():
+            return ids
+        ids = np.where(open_, beside, ids).astype(np.int32)
+    rest = components(inside & (ids == 0))
+    owner = np.zeros(int(rest.max(initial=0)) + 1, np.int32)
+    left = rest > 0
+    np.maximum.at(owner, rest[left], _greatest_beside(ids)[left])
+    return np.where(left, owner[rest], ids).astype(np.int32)
+
+
+def _greatest_beside(ids: Ids) -> Ids:
+    """The greatest id in the 3 x 3 pixels around each; exact up to 2^24 ids."""
+    return np.asarray(cv2.dilate(ids.astype(np.float32), np.ones((3, 3), np.uint8)), np.int32)

@@ -63,7 +63,7 @@ class ObjectStream:
 
     def _maps(self, start: int) -> Iterator[tuple[int, Maps]]:
         """Maps from a row on; what they were cut with is remembered."""
-        for first, maps, self.pieces in self.network.map_rows(
-            self.source, start=start, pieces=self.pieces, where=self.where
-        ):
+        rows = self.network.map_rows(self.source, start=start, pieces=self.pieces, where=self.where)
+        for first, maps, pieces in rows:
+            self.pieces = pieces
             yield first, maps

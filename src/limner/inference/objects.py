@@ -72,7 +72,8 @@ class ObjectDecoder:
         labels = self.label_space.decode(maps[:classes], threshold=self.threshold)
         things = np.isin(np.arange(len(self.label_space)), self.label_space.thing_ids)
         inside = things[labels]
-        ids = self._ids(inside, {name: maps[classes + i] for i, name in enumerate(self.head.maps)})
+        found = {name: np.nan_to_num(maps[classes + i]) for i, name in enumerate(self.head.maps)}
+        ids = self._ids(labels, inside, found)
         ids = without_small(ids, self.head.min_area)
         sure = self._certainty(maps[:classes], ids)
         objects = number_objects(ids, labels, scores=sure)
@@ -80,7 +81,7 @@ class ObjectDecoder:
             labels = without_small_stuff(labels, things, self.head.min_stuff)
         return labels, objects
 
-    def _ids(self, inside: npt.NDArray[np.bool_], maps: dict[str, Maps]) -> Ids:
+    def _ids(self, labels: Labels, inside: npt.NDArray[np.bool_], maps: dict[str, Maps]) -> Ids:
         head = self.head
         match head.decoder:
             case "watershed":
@@ -96,7 +97,19 @@ class ObjectDecoder:
                     beside=max(1, round(BESIDE * self.scale)),
                 )  # fmt: skip
             case _:
-                return components(inside)
+                return self._areas(labels, inside)
+
+    def _areas(self, labels: Labels, inside: npt.NDArray[np.bool_]) -> Ids:
+        """Connected areas of each thing class by itself: those of two classes that touch are two objects."""
+        things = self.label_space.thing_ids
+        if len(things) == 1:
+            return components(inside)
+        ids, used = np.zeros(labels.shape, np.int32), 0
+        for class_id in things:
+            areas = components(labels == class_id)
+            ids = np.where(areas > 0, areas + used, ids).astype(np.int32)
+            used += int(areas.max(initial=0))
+        return ids
 
     def _certainty(self, scores: Maps, ids: Ids) -> npt.NDArray[np.float32]:
         """By id: the mean score of what its pixels are taken for."""

@@ -13,7 +13,9 @@ from limner.data.object_facts import ObjectFacts
 APART = 0.02  # share of touching objects up to which the areas of the mask are the objects
 LONG_ENOUGH = 3000  # optimizer steps from which learning all maps at once costs the flow nothing that can be measured
 CONVEX = 0.85  # median share of the convex hull from which a centre lies well inside of an object
-MARGIN = 1.25  # objects may be so much longer than the longest that was seen
+MARGIN = 1.25  # objects may be so much longer than those that were seen
+LARGEST_REACH = 2**16
+SMALL_STUFF = 0.001  # of a picture's area
 
 
 def choose_head(facts: Sequence[ObjectFacts], steps: float) -> tuple[str, str]:
@@ -50,8 +52,23 @@ def choose_diameter(facts: Sequence[ObjectFacts]) -> tuple[float, str]:
 
 
 def choose_reach(facts: Sequence[ObjectFacts]) -> tuple[int, str]:
-    """The longest object that is expected, and why."""
-    sides = [fact.side[1] for fact in facts if fact.objects]
+    """The longest object that is expected, and why: a single wrong number in a large picture must not decide it."""
+    sides = [fact.side for fact in facts if fact.objects]
     if not sides:
         return 0, "no objects to measure"
-    return math.ceil(MARGIN * max(sides)), f"the longest object is {max(sides):.0f} px long; a quarter more is allowed"
+    usual, longest = max(side[0] for side in sides), max(side[1] for side in sides)
+    reach = min(LARGEST_REACH, math.ceil(MARGIN * min(longest, 2 * usual)))
+    return reach, f"99 % of the objects are at most {usual:.0f} px long, the longest {longest:.0f}"
+
+
+def choose_min_stuff(facts: Sequence[ObjectFacts], num_stuff: int, area: float) -> tuple[int, str]:
+    """The least area of stuff, and why.
+
+    Parameters
+    ----------
+    num_stuff : classes that are neither things nor background.
+    area : pixels of the median picture.
+    """
+    if not any(fact.objects for fact in facts) or num_stuff <= 0:
+        return 0, "no stuff beside the objects"
+    return round(SMALL_STUFF * area), f"{SMALL_STUFF:.1%} of a picture; smaller areas of stuff are void"

@@ -13,7 +13,7 @@ from typing import Any
 from limner.core.sides import sided_names
 from limner.data.fingerprint import Fingerprint
 from limner.planning.memory import BYTES_PER_PIXEL, Machine
-from limner.planning.object_rules import choose_diameter, choose_head, choose_reach
+from limner.planning.object_rules import choose_diameter, choose_head, choose_min_stuff, choose_reach
 
 MULTIPLE = 32  # the encoder halves five times
 DETAIL_PIXELS = 14.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
@@ -293,6 +293,12 @@ def object_reach(s: Situation) -> Choice:
     return Choice(*choose_reach(s.facts.objects))
 
 
+def smallest_stuff(s: Situation) -> Choice:
+    """See `limner.planning.object_rules.choose_min_stuff`."""
+    height, width = s.facts.median_hw
+    return Choice(*choose_min_stuff(s.facts.objects, s.num_classes - 1 - len(s.facts.objects), height * width))
+
+
 RULES: dict[str, Callable[[Situation], Choice]] = {
     "data.scale": working_scale,
     "data.patch_hw": patch_size,
@@ -305,6 +311,7 @@ RULES: dict[str, Callable[[Situation], Choice]] = {
     "objects.head": object_head,
     "objects.diameter": object_diameter,
     "objects.reach": object_reach,
+    "objects.min_stuff": smallest_stuff,
     "augmentation.flip_x": flip_x,
     "augmentation.flip_y": flip_y,
     "augmentation.rotation_degrees": rotation,

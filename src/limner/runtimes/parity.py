@@ -34,6 +34,7 @@ LARGEST_LABELS = 1e-4
 LARGEST_LABELS_BFLOAT16 = 1e-3
 # INT8 moves logits and edges more than that; what counts is whether it hits the truth as well as before.
 LARGEST_DICE_LOSS = 0.003
+LARGEST_F1_LOSS = 0.01  # of objects at IoU 0.5: one object in a hundred
 
 VECTORS = "parity.npz"
 VECTOR_SHAPES = (

@@ -99,7 +99,13 @@ class PatchLoader:
                 fix="--set augmentation.device=auto",
             )
         self.head = recipe.objects.head if MAPS[recipe.objects.head] or recipe.objects.head == QUERIES else ""
-        # the maps of objects are made from ids on the processor
+        if recipe.augmentation.device == "cuda" and self.head:
+            raise MachineError(
+                "patches with objects on a CUDA device",
+                expected="the processor: maps of objects are made from ids there",
+                where="augmentation.device",
+                fix="--set augmentation.device=auto",
+            )
         self.sends_crops = on_gpu and recipe.augmentation.device != "cpu" and not self.head
         self.dtype = np.uint8 if len(dataset.label_space) < IGNORE else np.uint16
         self.ignore = IGNORE if self.dtype == np.uint8 else 65535

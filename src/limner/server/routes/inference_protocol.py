@@ -128,7 +128,8 @@ def read_request(
     channels = network_channels(loaded)
     if not channels:
         raise Refused(422, "tensor", f"{loaded.name} is a classical method, which takes {IMAGE} (BYTES) only")
-    maps = loaded.label_space.num_maps
+    space = loaded.label_space
+    maps = space.num_maps if loaded.bundle is None else loaded.bundle.contract.num_maps(space)
     return document, sent, network_input(sent, channels=channels, most_side=most_side, num_outputs=maps)
 
 
