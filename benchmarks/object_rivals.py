@@ -6,6 +6,7 @@ auto       : ``limner train DATA`` as it is.
 semantic   : the same with ``objects.head=components``: a mask, the connected areas of which are the objects.
 watershed  : that mask, cut by the watershed of its distance transform from scikit-image; the distance of peaks that is best on the
              validation pictures.
+cellpose_decoder : what the network of ``auto`` answers, made objects by Cellpose's own code (200 Euler steps, its thresholds).
 cellpose   : the network and training of Cellpose 3 (the last one that can be trained from scratch on a CPU), its own settings, from
              random weights, as many epochs as fit into the time. Its package has to be importable.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from limner.data.splits import read_split
 from limner.metrics.instance import f1_at_iou
 from limner.metrics.matching import count_overlaps, join
 
-WAYS = ("auto", "semantic", "watershed", "cellpose")
+WAYS = ("auto", "semantic", "watershed", "cellpose_decoder", "cellpose")
 COLUMNS = ("f1_at_iou", "f1_at_iou75", "tp_share_at_iou", "mean_tp_share_at_iou", "ap", "pq", "aji", "count_error")
 DISTANCES = (3, 5, 7, 9, 12, 16)  # pixels between peaks of the distance transform
 
@@ -45,18 +47,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--only", nargs="*", default=list(WAYS), choices=WAYS)
     asked = parser.parse_args()
-    rows: dict[str, Any] = {}
+    file = asked.out / "rivals.json"
+    rows: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    ways: dict[str, Callable[[Path, Path, float], float]] = {
+        "auto": train_auto, "semantic": train_semantic, "watershed": cut_masks,
+        "cellpose_decoder": decode_by_cellpose, "cellpose": train_cellpose,
+    }  # fmt: skip
     for way in asked.only:
         folder = asked.out / way
-        seconds = {"auto": train_auto, "semantic": train_semantic, "watershed": cut_masks, "cellpose": train_cellpose}[way](
-            asked.data, folder, asked.minutes * 60
-        )
+        seconds = ways[way](asked.data, folder, asked.minutes * 60)
         predictions = folder / "predictions" if way in ("auto", "semantic") else folder
         report = limner.evaluate(predictions, asked.data, split="test")
         scores = report.summary()["scores"]
         rows[way] = {"seconds": round(seconds), **{name: _pooled(scores, name) for name in COLUMNS}}
         print(json.dumps({way: rows[way]}), flush=True)
-    (asked.out / "rivals.json").write_text(json.dumps(rows, indent=1))
+        file.write_text(json.dumps(rows, indent=1))
 
 
 def _pooled(scores: dict[str, Any], name: str) -> float | None:
@@ -124,6 +129,26 @@ def _mean_f1(dataset: Dataset, items: Any, masks: dict[str, Any], distance: int)
         assert sample.objects is not None
         tables.append(count_overlaps(Objects(ids, np.ones(int(ids.max()), np.int32)), sample.objects))
     return f1_at_iou(join(tables)) + f1_at_iou(join(tables), iou=0.75)
+
+
+def decode_by_cellpose(data: Path, folder: Path, seconds: float) -> float:
+    """Flows and scores of ``auto``, which has to be there, through Cellpose's decoder with its usual numbers."""
+    from cellpose import dynamics  # type: ignore[import-not-found]
+
+    run = folder.parent / "auto" / "run"
+    dataset = open_dataset(data)
+    segmenter, bundle = limner_open(run)
+    head = bundle.contract.objects
+    assert head is not None and bundle.label_space.num_maps == 1
+    y, x = (1 + head.maps.index(name) for name in ("flow_y", "flow_x"))
+    for item in read_split(run / "split.csv", dataset).part("test"):
+        maps = segmenter.native_maps(dataset.load(item))
+        sure = np.clip(maps[0], 1e-6, 1 - 1e-6)
+        found = dynamics.compute_masks(
+            5 * np.stack([maps[y], maps[x]]), np.log(sure / (1 - sure)), niter=200, flow_threshold=0.4, min_size=15
+        )
+        _write(folder, item.name, (found[0] if isinstance(found, tuple) else found).astype(np.int32))
+    return seconds
 
 
 def train_cellpose(data: Path, folder: Path, seconds: float) -> float:

@@ -14,6 +14,13 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
 SPEED, GPU, PROFILE = (RESULTS / name for name in ("speed.json", "gpu.json", "profile.json"))
+OBJECTS = RESULTS / "objects.json"
+WAYS = (
+    "`nuclei_dsb2018`, test split, four minutes on two cores for each training, pooled over the pictures. auto: `limner train` as it "
+    "is. semantic: a mask, its connected areas. watershed: that mask, cut by scikit-image's watershed. cellpose_decoder: the flows "
+    "of auto through Cellpose's own decoder. cellpose: Cellpose 3 from random weights in its own settings, which gets through six "
+    "epochs in this time and finds next to nothing; it is made for hundreds of epochs, or for weights to start from."
+)
 RUNTIMES, LABELS, SERVE = (RESULTS / name for name in ("runtimes.json", "runtime_labels.json", "serve.json"))
 NETWORKS = {
     "main": "U-Net, EfficientNet-Lite0, 512 x 512",
@@ -129,6 +136,19 @@ def served() -> list[str]:
     ]
 
 
+def objects() -> list[str]:
+    """Ways to objects, trained as long on the same pictures."""
+    if not OBJECTS.exists():
+        return ["Not measured yet: `python -m benchmarks.object_rivals DATA OUT --minutes 4`."]
+    rows = json.loads(OBJECTS.read_text(encoding="utf-8"))
+    names = [name for name in next(iter(rows.values())) if name != "seconds"]
+    lines = ["| way | " + " | ".join(f"`{name}`" for name in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for way, row in rows.items():
+        cells = ["" if row[name] is None else f"{row[name]:.3f}".rstrip("0").rstrip(".") for name in names]
+        lines.append(f"| {way} | " + " | ".join(cells) + " |")
+    return [*lines, "", WAYS]
+
+
 def block(path: Path, how: str) -> list[str]:
     if not path.is_file():
         return [f"Not measured yet: {how}."]
@@ -136,7 +156,9 @@ def block(path: Path, how: str) -> list[str]:
 
 
 def main() -> None:
-    parts = [HEAD, "## Speed on a CPU", "", *speed(), "", "## Accuracy", "", *accuracy(), "", "## Where time goes", ""]
+    parts = [HEAD, "## Speed on a CPU", "", *speed(), "", "## Accuracy", "", *accuracy(), ""]
+    parts += ["## Objects", "", *objects(), ""]
+    parts += ["## Where time goes", ""]
     parts += block(PROFILE, "`python -m benchmarks.profile_step --json benchmarks/results/profile.json`")
     parts += ["", "## Prediction in every runtime", "", *runtimes(), "", *labels(), "", "## The server under load", ""]
     how = "`python -m benchmarks.serve RUN PICTURES --requests 10000 --out benchmarks/results/serve.json`"
