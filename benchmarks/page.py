@@ -18,8 +18,8 @@ OBJECTS = RESULTS / "objects.json"
 WAYS = (
     "`nuclei_dsb2018`, test split, four minutes on two cores for each training, pooled over the pictures. auto: `limner train` "
     "as it is. semantic: a mask, its connected areas. watershed: that mask, cut by scikit-image's watershed. cellpose_decoder: the "
-    "flows of auto through Cellpose's own decoder. cellpose: Cellpose 3 from random weights in its own settings, which gets through "
-    "six epochs in this time and finds next to nothing; it is made for hundreds of epochs, or for weights to start from."
+    "flows of auto through Cellpose's own decoder. cellpose: Cellpose 3 from random weights in its own settings, which gets "
+    "through six epochs in this time and finds next to nothing; it is made for hundreds of epochs, or for weights to start from."
 )
 RUNTIMES, LABELS, SERVE = (RESULTS / name for name in ("runtimes.json", "runtime_labels.json", "serve.json"))
 NETWORKS = {
