@@ -68,7 +68,8 @@ def evaluate(
     listener, model = listener or Silent(), Path(model)
     method, bundle = _find_model(model)
     space = bundle.label_space if bundle is not None else None
-    dataset = open_dataset(Path(data), label_space=space, allow=("SPLIT_LEAK",), listener=listener)
+    allowed = ("SPLIT_LEAK", "FEW_SAMPLES")  # one picture can be scored
+    dataset = open_dataset(Path(data), label_space=space, allow=allowed, listener=listener)
     folder = prepare_output(Path(out), overwrite=overwrite) if out is not None else None
     name, items, whole = _items(model, bundle, dataset, split)
     segmenter, label, threshold = _open(model, method, bundle, dataset, items, metrics, listener)

@@ -53,8 +53,8 @@ class ObjectHead:
     decoder : a key of `DECODERS` whose maps `head` has.
     diameter : median diameter of the objects of the training pictures at working scale, > 0; the unit of offsets.
     seed : map value in (0, 1) above which a pixel belongs to the inside of an object (``watershed``, ``centres``).
-    flow_error : objects are given up whose flow differs more from the one that their outline asks for, mean squared difference
-        in [0, 4] (``flow``); 4 = none is.
+    flow_error : objects are given up whose flow has another direction than their outline asks for, mean squared difference of
+        unit vectors in [0, 4] (``flow``); 4 = none is.
     flow_merge : areas side by side are one object where the flow parts by less between them, in [0, 2] (``flow``).
     min_area : objects of fewer native pixels are taken away.
     min_stuff : regions of stuff of fewer native pixels are taken away.
@@ -65,7 +65,7 @@ class ObjectHead:
     decoder: str
     diameter: float
     seed: float = 0.5
-    flow_error: float = 0.8
+    flow_error: float = 4.0
     flow_merge: float = 0.1
     min_area: int = 0
     min_stuff: int = 0

@@ -117,7 +117,7 @@ def from_flow(
     inside : ``(H, W)`` pixels of things.
     flow_y, flow_x : ``(H, W)`` steps towards the inside of the pixel's object, about 1 long.
     reach : no pixel flows farther, in pixels.
-    flow_error : largest mean squared difference between both flows; 4 and more: none is given up.
+    flow_error : largest mean squared difference between the directions of both flows; 4 and more: none is given up.
     merge : areas side by side are one object where their flows part by less than this, see `_joined`.
     beside : so many pixels away from the line between them flows are looked at: a network turns them within a few.
 
@@ -225,9 +225,10 @@ def _looked_up(field: Float32, x: Float32, y: Float32) -> Float32:
 
 
 def _consistent(ids: Ids, flow_y: Float32, flow_x: Float32, flow_error: float) -> Ids:
-    """The ids without those whose outline asks for another flow."""
+    """The ids without those whose outline asks for a flow of another direction; how strong a flow is says how sure it is."""
     wanted_y, wanted_x = flow_of(ids, smoothing=CHECK_SMOOTHING)
-    error = ((wanted_y - flow_y) ** 2 + (wanted_x - flow_x) ** 2).ravel()
+    length = np.maximum(np.sqrt(flow_y**2 + flow_x**2), 1e-6)
+    error = ((wanted_y - flow_y / length) ** 2 + (wanted_x - flow_x / length) ** 2).ravel()
     number = np.maximum(np.bincount(ids.ravel()), 1)
     kept = np.bincount(ids.ravel(), weights=error) / number <= flow_error
     kept[0] = False
