@@ -34,6 +34,9 @@ FLOW_ERRORS = (1.5, 1.2, 1.0, 0.8)  # after none at all: on pictures unlike thos
 SMALLEST = (0.0, 0.25, 0.5, 1.0)  # min_area in units of the smallest area that is usual
 USUAL = 0.02  # quantile of the areas of true objects that is usual
 GAIN = 0.003  # a change has to better the score by more; equal ones are left as they are
+# Giving objects up has to gain more: on a picture unlike those of the training it takes right ones away, 26 of 125 nuclei where it
+# had gained 0.009 on validation pictures.
+GAINS = {"flow_error": 0.01}
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def _climb(
                 changed: dict[str, Any] = {field: value}
                 trial = dataclasses.replace(trial, **changed)
             score = mean_f1(bundle, seen, trial, level)
-            if score > best[0] + GAIN:
+            if score > best[0] + GAINS.get(field, GAIN):
                 best = score, trial, level
     return best
 
