@@ -8,8 +8,9 @@ import pytest
 from limner.core.errors import DataError, ShapeError
 from limner.core.labels import LabelSpace
 from limner.core.objects import Objects, number_objects
+from limner.data.instances import connected_objects
 from limner.evaluation import Scorer, write_report_files
-from limner.evaluation.object_scorer import COMPONENTS_NOTE, regions
+from limner.evaluation.object_scorer import COMPONENTS_NOTE
 from limner.metrics.object_table import OBJECT_TABLE
 from tests.oracles.objects import random_scene
 
@@ -71,9 +72,9 @@ def test_predictions_without_objects_are_taken_by_region_and_the_report_says_so(
 
 def test_regions_are_of_things_alone_and_join_at_corners():
     labels = np.array([[1, 0, 2, 3, 3], [0, 1, 2, 0, 1]], np.uint8)
-    found = regions(labels, (1, 3))
-    assert found.classes.tolist() == [1, 1, 3] and found.ids[0, 0] == found.ids[1, 1] != found.ids[1, 4]
-    assert found.ids[0, 2] == 0 and len(regions(labels * 0, (1,))) == 0
+    found = connected_objects(labels, (1, 3))
+    assert found.classes.tolist() == [1, 3, 1] and found.ids[0, 0] == found.ids[1, 1] != found.ids[1, 4]
+    assert found.ids[0, 2] == 0 and len(connected_objects(labels * 0, (1,))) == 0
 
 
 def street(ids, labels):

@@ -52,10 +52,8 @@ def test_touching_objects_come_apart(decoder):
     assert components(ids > 0).max() == 3  # they touch
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", ["components", *READERS])
 def test_the_scale_changes_only_the_size(decoder):
-    if decoder == QUERIES:
-        pytest.skip("query masks have a decoder of their own")
     ids = discs()
     large = cv2.resize(maps_of(ids).transpose(1, 2, 0), None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR).transpose(
         2, 0, 1
@@ -65,7 +63,7 @@ def test_the_scale_changes_only_the_size(decoder):
     assert len(found) == len(small)
 
 
-@pytest.mark.parametrize("decoder", [name for name in DECODERS if name != QUERIES])
+@pytest.mark.parametrize("decoder", ["components", *READERS])
 def test_nothing_everything_and_one_pixel(decoder):
     decode = ObjectDecoder(CELLS, head(decoder), 0.5)
     for ids in (np.zeros((5, 7), np.int32), np.ones((5, 7), np.int32), np.zeros((1, 1), np.int32)):

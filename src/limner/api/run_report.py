@@ -20,6 +20,7 @@ from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.core.report import Report
 from limner.data.dataset import Dataset, Item
+from limner.data.instances import connected_objects
 from limner.data.splits import Split
 from limner.evaluation.answers_text import rules_sentences
 from limner.evaluation.evaluate import Scorer, write_report_files
@@ -28,7 +29,6 @@ from limner.evaluation.gallery import Case, DrawnCase, draw_case
 from limner.evaluation.html import write_report
 from limner.evaluation.inspection import Inspector
 from limner.evaluation.object_gallery import DrawnObjects, choose_object_cases, draw_objects
-from limner.evaluation.object_scorer import regions
 from limner.evaluation.page import ReportPage
 from limner.evaluation.ranking import choose_cases
 
@@ -122,7 +122,7 @@ def make_object_cases(
         found = segmenter.segment(sample)
         if sample.objects is not None:
             things = dataset.label_space.thing_ids or range(1, len(dataset.label_space))
-            pred = found.objects if found.objects is not None else regions(found.labels, tuple(things))
+            pred = found.objects if found.objects is not None else connected_objects(found.labels, tuple(things))
             drawn.append(draw_objects(name, sample.image, pred, sample.objects, report.object_rows, f1=f1))
     return drawn
 

@@ -16,7 +16,7 @@ from limner.data.masks import MaskReading, RawMask
 from limner.data.raw_ids import RawIds
 
 
-def objects_over(ids: npt.NDArray[np.int32], labels: Labels, things: Sequence[int]) -> Objects:
+def objects_over(ids: npt.NDArray[np.int32], labels: npt.NDArray[np.integer], things: Sequence[int]) -> Objects:
     """Objects numbered in the order of their first pixel, row by row; each of the class of most of its pixels.
 
     Parameters
@@ -88,7 +88,7 @@ def classes_by_votes(
     return table
 
 
-def connected_objects(labels: Labels, things: Sequence[int]) -> Objects:
+def connected_objects(labels: npt.NDArray[np.integer], things: Sequence[int]) -> Objects:
     """Each connected area of a class (corners connect) as one object: the rule for pictures without object numbers."""
     ids, count = np.zeros(labels.shape, np.int32), 0
     for index in things:

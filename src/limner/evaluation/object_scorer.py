@@ -17,7 +17,8 @@ from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.core.objects import Objects
 from limner.core.report import ObjectRow
-from limner.evaluation.error_map import LabelArray, Mask, label_objects
+from limner.data.instances import connected_objects
+from limner.evaluation.error_map import LabelArray, Mask
 from limner.evaluation.object_bins import size_table
 from limner.metrics.coco_ap import IOUS, SIZES, average_precision, average_precisions
 from limner.metrics.instance import Findings, ObjectCounts, object_metrics
@@ -63,10 +64,10 @@ class ObjectScorer:
                 )  # fmt: skip
         missing = tuple(self.things if pred is None else set(self.things) - set(told_apart or self.things))
         if pred is None:
-            pred = regions(pred_labels, missing)
+            pred = connected_objects(pred_labels, missing)
         else:
             pred = of_classes(pred, self.things)
-            pred = beside(pred, regions(pred_labels, missing)) if missing else pred
+            pred = beside(pred, connected_objects(pred_labels, missing)) if missing else pred
         if self.stuff:
             pred = add_stuff(pred, pred_labels, stuff=self.stuff)  # type: ignore[arg-type]
             target = add_stuff(target, target_labels, stuff=self.stuff)  # type: ignore[arg-type]
@@ -143,15 +144,6 @@ class ObjectScorer:
         for image, table in self._tables.items():
             for k in sorted(set(table.classes()).intersection(self.things)):
                 yield from _rows(image, self.names[k], Findings(table.of_class(k)))
-
-
-def regions(labels: LabelArray, things: Sequence[int]) -> Objects:
-    """The connected regions (8 neighbours) of the classes of things as objects without scores."""
-    shown = np.where(np.isin(labels, things), labels, 0)
-    ids, number = label_objects(shown)
-    classes = np.zeros(number + 1, np.int32)
-    classes[ids.ravel()] = shown.ravel()
-    return Objects(ids, classes[1:])
 
 
 def of_classes(objects: Objects, classes: Collection[int]) -> Objects:

@@ -20,8 +20,9 @@ from limner.core.object_head import (
     ObjectHead,
 )
 from limner.core.objects import Objects, number_objects
+from limner.data.instances import connected_objects
 from limner.inference.blend import activate
-from limner.inference.object_decoders import Ids, components, from_centres, from_distance, from_flow
+from limner.inference.object_decoders import Ids, from_centres, from_distance, from_flow
 
 Maps = npt.NDArray[np.float32]
 BESIDE = 3  # working pixels within which a network turns a flow round
@@ -97,19 +98,7 @@ class ObjectDecoder:
                     beside=max(1, round(BESIDE * self.scale)),
                 )  # fmt: skip
             case _:
-                return self._areas(labels, inside)
-
-    def _areas(self, labels: Labels, inside: npt.NDArray[np.bool_]) -> Ids:
-        """Connected areas of each thing class by itself: those of two classes that touch are two objects."""
-        things = self.label_space.thing_ids
-        if len(things) == 1:
-            return components(inside)
-        ids, used = np.zeros(labels.shape, np.int32), 0
-        for class_id in things:
-            areas = components(labels == class_id)
-            ids = np.where(areas > 0, areas + used, ids).astype(np.int32)
-            used += int(areas.max(initial=0))
-        return ids
+                return connected_objects(labels, self.label_space.thing_ids).ids
 
     def _certainty(self, scores: Maps, ids: Ids) -> npt.NDArray[np.float32]:
         """By id: the mean score of what its pixels are taken for."""
