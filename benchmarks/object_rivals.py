@@ -93,7 +93,9 @@ def cut_masks(data: Path, folder: Path, seconds: float) -> float:
     dataset = open_dataset(data)
     split = read_split(run / "split.csv", dataset)
     segmenter, _ = limner_open(run)
-    masks = {item.name: segmenter.segment(dataset.load(item)).labels > 0 for item in split.part("val") + split.part("test")}
+    masks = {
+        item.name: segmenter.segment(dataset.load(item)).labels > 0 for item in split.part("val") + split.part("test")
+    }
     best = max(DISTANCES, key=lambda distance: _mean_f1(dataset, split.part("val"), masks, distance))
     print(f"watershed: peaks {best} px apart", flush=True)
     for item in split.part("test"):
@@ -158,7 +160,10 @@ def train_cellpose(data: Path, folder: Path, seconds: float) -> float:
     dataset = open_dataset(data)
     split = read_split(folder.parent / "auto" / "run" / "split.csv", dataset)
     samples = [dataset.load(item) for item in split.part("train") + split.part("val")]
-    images, ids = [_gray(s) for s in samples], [s.objects.ids.astype(np.int32) for s in samples if s.objects is not None]
+    images, ids = (
+        [_gray(s) for s in samples],
+        [s.objects.ids.astype(np.int32) for s in samples if s.objects is not None],
+    )
 
     def fit(model: Any, epochs: int) -> float:
         begin = time.perf_counter()

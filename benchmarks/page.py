@@ -70,8 +70,8 @@ def accuracy() -> list[str]:
     return [
         "Mean Dice of the foreground on the test pictures at native size after four minutes of training on two cores; ± half the "
         "range over seeds; in brackets the number of seeds. `smp` is a plain loop with the library segmentation_models_pytorch "
-        "(`benchmarks/smp_loop.py`) with the same pre-trained encoder as `auto`. *Keras pipeline*: system C's network, BCE, Adam, "
-        "no augmentation, measured once, before.",
+        "(`benchmarks/smp_loop.py`) with the same pre-trained encoder as `auto`; `keras` is system C's pipeline in Keras on "
+        "TensorFlow: BCE, Adam, no augmentation (`benchmarks/keras_loop.py`).",
         "",
         table(stored(), "4m"),
     ]

@@ -10,30 +10,20 @@ document as ``limner train --json`` does.
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import time
-from pathlib import Path
 
-import cv2
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
 
+from benchmarks.plain_loop import parsed, run, scored, small_labels, small_picture
 from limner.api.network import make_network
-from limner.core.duration import parse_duration
-from limner.core.files import write_json
 from limner.core.recipe import Recipe
-from limner.core.recipe_parts import SplitPart
-from limner.data.dataset import open_dataset
-from limner.data.preprocess import match_channels, resize_labels, to_byte_range
-from limner.data.splits import make_split
-from limner.evaluation.evaluate import Scorer
 from limner.runtimes.allocator import keep_freed_memory
 from limner.runtimes.precision import use_bfloat16
 
-SIDE, BATCH, RATE = 256, 8, 1e-3
+BATCH, RATE = 8, 1e-3
 MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 
 
@@ -50,25 +40,21 @@ def network(label_space) -> torch.nn.Module:
 
 def prepare(sample) -> np.ndarray:
     """A picture at 256 x 256, normalised with the means of ImageNet, ``(3, 256, 256)``."""
-    largest = float(np.iinfo(sample.image.dtype).max) if sample.image.dtype.kind == "u" else 255.0
-    image = to_byte_range(match_channels(sample.image, 3), normalization="fixed", intensity_range=(0.0, largest))
-    small = cv2.resize(image.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return ((small / 255 - MEAN) / STD).transpose(2, 0, 1)
+    return ((small_picture(sample) - MEAN) / STD).transpose(2, 0, 1)
 
 
-def scores(model, samples, label_space, bfloat16: bool) -> Scorer:
-    """Dice at native size: logits are enlarged bilinearly."""
-    model.eval()
-    scorer = Scorer(label_space)
-    for sample in samples:
+def predictor(model, label_space, bfloat16: bool):
+    """The function that answers a picture with maps at native size: logits are enlarged bilinearly."""
+
+    def probabilities(sample) -> np.ndarray:
         x = torch.from_numpy(prepare(sample))[None].contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            logits = model(x).float()
+            logits = model.eval()(x).float()
         logits = torch.nn.functional.interpolate(logits, size=sample.size_hw, mode="bilinear")
         maps = torch.sigmoid(logits) if label_space.num_maps == 1 else torch.softmax(logits, 1)
-        scorer.add(sample.name, label_space.decode(maps[0].numpy()), sample.labels, sample.valid)
-    model.train()
-    return scorer
+        return maps[0].numpy()
+
+    return probabilities
 
 
 def step(model, optimizer, losses, x, y, *, binary: bool, bfloat16: bool) -> None:
@@ -82,15 +68,21 @@ def step(model, optimizer, losses, x, y, *, binary: bool, bfloat16: bool) -> Non
     optimizer.step()
 
 
-def fit(model, train, val, space, *, budget: float, rng, bfloat16: bool) -> int:
-    """Train for so many seconds; the best weights are in the model at the end. Returns the number of steps."""
+def fit(train, val, space, *, budget: float, seed: int):
+    """Train for so many seconds; the best weights are in the model at the end. Returns the steps and the predictor."""
+    torch.manual_seed(seed)
+    keep_freed_memory()
+    rng, bfloat16 = np.random.default_rng(seed), use_bfloat16("auto")
+    model = network(space)
+    probabilities = predictor(model, space, bfloat16)
     images = np.stack([prepare(sample) for sample in train])
-    labels = np.stack([resize_labels(sample.labels.astype(np.int64), (SIDE, SIDE)) for sample in train])
+    labels = small_labels(train)
     optimizer, binary = torch.optim.AdamW(model.parameters(), RATE), space.num_maps == 1
     entropy = smp.losses.SoftBCEWithLogitsLoss() if binary else torch.nn.CrossEntropyLoss()
     losses = (smp.losses.DiceLoss("binary" if binary else "multiclass"), entropy)
     start, steps, best = time.perf_counter(), 0, (-1.0, copy.deepcopy(model.state_dict()))
     while time.perf_counter() - start < budget:
+        model.train()
         order = rng.permutation(len(images))
         for first in range(0, len(order), BATCH):
             chosen = order[first : first + BATCH]
@@ -102,43 +94,12 @@ def fit(model, train, val, space, *, budget: float, rng, bfloat16: bool) -> int:
                     x, y = x.flip(axis), y.flip(axis - 1)
             step(model, optimizer, losses, x, y, binary=binary, bfloat16=bfloat16)
             steps += 1
-        value = scores(model, val, space, bfloat16).macro_dice()
+        value = scored(probabilities, val, space).macro_dice()
         if value > best[0]:
             best = (value, copy.deepcopy(model.state_dict()))
     model.load_state_dict(best[1])
-    return steps
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--budget", default="4m")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    torch.manual_seed(arguments.seed)
-    keep_freed_memory()
-    dataset = open_dataset(arguments.data)
-    split = make_split(dataset, rule=SplitPart(), seed=arguments.seed)
-    train, val, test = ([dataset.load(item) for item in split.part(part)] for part in ("train", "val", "test"))
-    model, bfloat16 = network(dataset.label_space), use_bfloat16("auto")
-    start, budget = time.perf_counter(), parse_duration(arguments.budget)
-    rng = np.random.default_rng(arguments.seed)
-    steps = fit(model, train, val, dataset.label_space, budget=budget, rng=rng, bfloat16=bfloat16)
-    seconds = time.perf_counter() - start
-    report = scores(model, test, dataset.label_space, bfloat16).report(
-        model="smp",
-        data=arguments.data.name,
-        split="test",
-        threshold=0.5,
-        split_checksum=split.checksum,
-        seconds=seconds,
-    )
-    arguments.out.mkdir(parents=True)
-    document = {"seconds": seconds, "steps": steps, "test": report.summary()}
-    write_json(arguments.out / "result.json", document)
-    print(json.dumps(document))
+    return steps, probabilities
 
 
 if __name__ == "__main__":
-    main()
+    run("smp", parsed(__doc__), fit)
