@@ -9,7 +9,7 @@ import pytest
 from limner.classical import METHODS
 from limner.classical.gain import GAIN, is_better, mean
 from limner.classical.options import Option
-from limner.classical.training_copies import Copy, evenly, on_copy, shrink
+from limner.classical.training_copies import Copy, choose_copies, evenly, on_copy, shrink
 from limner.classical.tune import tune
 from limner.core.errors import DataError
 from limner.core.sample import Sample
@@ -196,3 +196,17 @@ def test_pictures_without_a_score():
     # a false alarm on an empty picture counts 0, none counts nothing
     assert is_better([0.8, 0.9, 0.85, nan], [0.8, 0.9, 0.85, 0.0]) and not is_better([0.8, 0.9, 0.0], [0.8, 0.9, nan])
     assert is_better([0.5, 0.4], [nan, nan]) and not is_better([nan, nan], [nan, nan])
+
+
+def test_rare_objects_are_looked_for_until_some_are_found():
+    """Eight evenly spaced ones of 60 show nothing; the three that do stand where none of these is."""
+    shown = {7, 30, 59}
+    samples = [
+        dark_on_bright(i) if i in shown else Sample(f"{i}", dark_on_bright(i).image, np.zeros((47, 63), np.uint8))
+        for i in range(60)
+    ]
+    assert not shown & set(evenly(60, 8))
+    copies = choose_copies(samples, 8, 64)
+    assert len(copies) == 8 and {place for place, copy in copies.items() if copy.has_object} == {59, 30}
+    assert tune(METHODS["k-means"], samples, dice=score, budget_seconds=0).stopped == "budget"
+    assert set(choose_copies(samples[31:59], 8, 64)) == set(evenly(28, 8))

@@ -184,3 +184,10 @@ def test_any_number_of_channels(channels):
     moved, _ = warp(variation, image, blocks(), (32, 32))
     out = change_intensity(variation, moved)
     assert out.shape == (32, 32, channels) and out.dtype == np.float32 and np.isfinite(out).all()
+
+
+@pytest.mark.parametrize(("degrees", "turned"), [(60.0, False), (89.0, False), (90.0, True), (180.0, True)])
+def test_exact_patches_turn_no_further_than_the_recipe_allows(degrees, turned):
+    part = AugmentationPart(exact_share=1.0, rotation_degrees=degrees, flip_x=False, flip_y=False)
+    matrices = [drawn(part, seed=seed, size_hw=(48, 48), patch_hw=(48, 48)).matrix[:, :2] for seed in range(80)]
+    assert any(not np.array_equal(matrix, np.eye(2)) for matrix in matrices) == turned

@@ -1,5 +1,7 @@
 """Batches follow from the seed and the step alone."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -249,3 +251,27 @@ def test_a_gpu_computes_what_the_processor_computes(tmp_path):
             torch.cuda.set_sync_debug_mode("default")
         assert (one[1] != other[1].cpu()).float().mean() < 0.01
         assert (one[0] - other[0].cpu()).abs().mean() < 0.01
+
+
+def test_few_pictures_are_read_ahead_of_what_is_kept(tmp_path, monkeypatch):
+    """A set that is larger than memory: what is decoded and not kept yet must not grow with the number of pictures."""
+    loaded, kept, most = [0], [0], [0]
+    load, keep = module.PatchLoader._load, module.PatchLoader._keep
+
+    def counted(self, dataset, index):
+        loaded[0] += 1
+        return load(self, dataset, index)
+
+    def slow(self, picture, number):
+        time.sleep(0.01)  # readers have time to run ahead
+        most[0] = max(most[0], loaded[0] - kept[0])
+        kept[0] += 1
+        return keep(self, picture, number)
+
+    monkeypatch.setattr(module.PatchLoader, "_load", counted)
+    monkeypatch.setattr(module.PatchLoader, "_keep", slow)
+    monkeypatch.setattr(module, "CACHE_BYTES", 0)
+    make_folder(tmp_path / "data", count=40, size_hw=(24, 32))
+    loader = runs.loader(tmp_path, runs.recipe())
+    assert loaded == kept == [len(loader.pictures)] and kept[0] >= 25
+    assert most[0] <= 2 * loader.workers + 1

@@ -1,5 +1,6 @@
 """Which optimizer a name means; groups: who learns slower, who does not decay."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -85,12 +86,44 @@ def test_adam_and_adamw_differ_in_where_the_decay_goes():
 
 
 def test_rmsprop_by_hand():
-    # mean square 0.01 * 4 after the first step: 0.1 * 2 / sqrt(0.04) = 1; momentum adds half of it to the second
-    first = 0.1 * 2 / (0.01 * 4) ** 0.5
-    second = 0.1 * 2 / (0.99 * 0.04 + 0.01 * 4) ** 0.5
-    assert path("rmsprop", [2.0, 2.0], momentum=0.0, weight_decay=0.0) == pytest.approx([2 - first, 2 - first - second])
-    steps = path("rmsprop", [2.0, 2.0], momentum=0.5, weight_decay=0.0)
+    # mean square 0.1 * 4 after the first step, epsilon under the root; momentum adds half of a step to the next one
+    first = 0.1 * 2 / (0.1 * 4 + 0.01) ** 0.5
+    second = 0.1 * 2 / (0.9 * 0.4 + 0.1 * 4 + 0.01) ** 0.5
+    settings = {"weight_decay": 0.0, "epsilon": 0.01, "rho": 0.9}
+    assert path("rmsprop", [2.0, 2.0], momentum=0.0, **settings) == pytest.approx([2 - first, 2 - first - second])
+    steps = path("rmsprop", [2.0, 2.0], momentum=0.5, **settings)
     assert steps == pytest.approx([2 - first, 2 - first - (0.5 * first + second)])
+    decayed = path("rmsprop", [2.0], momentum=0.0, weight_decay=0.25, epsilon=0.01)
+    assert decayed == pytest.approx([2 - 0.1 * 2.5 / (0.1 * 6.25 + 0.01) ** 0.5])
+
+
+@pytest.mark.parametrize(
+    ("name", "momentum", "scale"),
+    [("rmsprop", 0.0, 1.0), ("rmsprop", 0.6, 1e-3), ("rmsprop", 0.0, 1e-4), ("adam", 0.0, 1.0)],
+)
+def test_steps_are_those_of_keras(monkeypatch, name, momentum, scale):
+    """Gradients of ordinary size, and so small that the place of epsilon decides."""
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    gradients = np.random.default_rng(3).normal(size=(40, 5, 7)).astype(np.float32) * np.float32(scale)
+    ours = nn.Parameter(torch.ones(5, 7))
+    part = OptimizerPart(name=name, learning_rate=0.01, momentum=momentum, weight_decay=0.0, epsilon=1e-7)
+    optimizer = make_optimizer(nn.ParameterList([ours]), part, pretrained=False)
+    theirs = keras.Variable(np.ones((5, 7), np.float32))
+    made = keras.optimizers.RMSprop(0.01, momentum=momentum) if name == "rmsprop" else keras.optimizers.Adam(0.01)
+    for gradient in gradients:
+        ours.grad = torch.from_numpy(gradient)
+        optimizer.step()
+        made.apply([keras.ops.convert_to_tensor(gradient)], [theirs])
+    assert np.allclose(
+        ours.detach(), keras.ops.convert_to_numpy(theirs), rtol=1e-4, atol=1e-4 if name == "adam" else 1e-6
+    )
+
+
+def test_an_optimizer_without_gradients_changes_nothing():
+    network = Number()
+    optimizer = make_optimizer(network, OptimizerPart(name="rmsprop"), pretrained=False)
+    assert optimizer.step(lambda: 3.0) == 3.0 and float(network.weight.detach()) == 2.0
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,6 +62,26 @@ def shrink(sample: Sample, side: int) -> Copy:
         image = np.rint(image)
     labels, valid = (planes[..., 0] >= 0.5).astype(np.uint8), planes[..., 1] >= 0.5
     return Copy(Sample(sample.name, image.astype(sample.image.dtype), labels, valid), halvings)
+
+
+def choose_copies(samples: Sequence[Sample], most: int, side: int) -> dict[int, Copy]:
+    """Place to copy of at most `most` samples, evenly spaced; see `shrink` for `side`.
+
+    Where objects are so rare that none of these shows one, others that do replace a quarter of them, at least one; they are
+    searched from the end. Without any object the copies are those that are evenly spaced.
+    """
+    copies = {place: shrink(samples[place], side) for place in evenly(len(samples), most)}
+    if any(copy.has_object for copy in copies.values()):
+        return copies
+    replaced = list(copies)[: max(1, len(copies) // 4)]
+    for place in reversed([place for place in range(len(samples)) if place not in copies]):
+        copy = shrink(samples[place], side)
+        if copy.has_object:
+            del copies[replaced.pop()]
+            copies[place] = copy
+            if not replaced:
+                break
+    return copies
 
 
 def on_copy(method: ClassicalSegmenter, options: Options, halvings: int) -> ClassicalSegmenter:

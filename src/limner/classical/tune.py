@@ -20,7 +20,7 @@ from limner.classical.gain import defined_or_less, is_better, mean
 from limner.classical.gray import Mask
 from limner.classical.options import TIDYING, Options, Value
 from limner.classical.segmenter import ClassicalSegmenter
-from limner.classical.training_copies import Copy, evenly, on_copy, shrink
+from limner.classical.training_copies import Copy, choose_copies, on_copy
 from limner.core.errors import DataError
 from limner.core.labels import Labels
 from limner.core.protocols import Listener, Silent
@@ -96,7 +96,7 @@ def tune(
     ----------
     method : options that it already carries stay as they are; the others are decided.
     samples : labelled training pictures, at least one with an object; may be a sequence that loads on access. At most `pictures` of
-        them are looked at, evenly spaced over the sequence, and at most 8 by a slow method.
+        them count, evenly spaced over the sequence, and at most 8 by a slow method; see `choose_copies`.
     dice : from ``(H, W)`` labels 0 and 1 and the sample to its score; NaN where it is not defined.
     budget_seconds : without it the result is the same every time; when time runs out, the best setting until then is taken.
     side : pictures are halved until no side is longer than this, 256 for a slow method.
@@ -104,22 +104,22 @@ def tune(
 
     Raises
     ------
-    DataError : no picture looked at shows an object.
+    DataError : no picture shows an object.
     """
     if method.is_slow:
         pictures, side = min(pictures, SLOW_PICTURES), min(side, SLOW_SIDE)
-    indices = evenly(len(samples), pictures)
-    copies = [shrink(samples[index], side) for index in indices]
+    chosen = choose_copies(samples, pictures, side)
+    copies = list(chosen.values())
     if not any(copy.has_object for copy in copies):
         raise DataError(
-            f"none of {len(copies)} training pictures shows an object",
+            f"none of {len(samples)} training pictures shows an object",
             expected="at least one that does",
             fix="label objects, or correct the split",
         )
     search = Search(method, copies, dice, budget_seconds, listener or Silent())
     search.run()
     if any(copy.halvings for copy in copies):
-        search.meet_at_full_size(samples[index] for index in indices)
+        search.meet_at_full_size(samples[index] for index in chosen)
     return search.result()
 
 

@@ -200,6 +200,7 @@ WORDS = {
     "inference.postprocess": ("none", "chosen"),
 }
 BOUNDS = {  # both ends belong to what is allowed
+    "seed": (0, 2**63 - 1), "optimizer.epsilon": (1e-38, 1),
     "objects.diameter": (0, 2**16), "objects.reach": (0, 2**16), "objects.min_stuff": (0, 2**40), "objects.weight": (0, 1e6),
 }  # fmt: skip
 SHARES = (
@@ -211,6 +212,7 @@ SHARES = (
     "inference.overlap",
     "optimizer.ema",
     "optimizer.momentum",
+    "optimizer.rho",
     "loss.label_smoothing",
     "loss.tversky_alpha",
     "loss.deep_supervision",

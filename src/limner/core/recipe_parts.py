@@ -146,6 +146,8 @@ class OptimizerPart:
     weight_decay: float = 0.01
     momentum: float = 0.9  # of sgd and rmsprop
     nesterov: bool = False  # of sgd
+    epsilon: float = 1e-8  # of adam, adamw (beside the root) and rmsprop (under it)
+    rho: float = 0.9  # of rmsprop: decay of the mean square per step
     clip_norm: float = 5.0  # 0 = no clipping
     accumulate: int = 1  # patches of a step are computed in so many parts, one after the other
     ema: float = 0.0  # decay of the averaged weights per step; 0 = none

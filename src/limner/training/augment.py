@@ -52,6 +52,12 @@ class Variation:
     jpeg: int = 0
 
 
+def _right_angle(angle: float, most_degrees: float) -> float:
+    """The nearest multiple of a right angle in radians, 0 where that turns further than a recipe allows."""
+    turned = round(angle / (math.pi / 2)) * math.pi / 2
+    return turned if abs(turned) <= math.radians(most_degrees) + 1e-9 else 0.0
+
+
 def draw(
     rng: np.random.Generator,
     part: AugmentationPart,
@@ -75,7 +81,7 @@ def draw(
     angle = math.radians(rng.uniform(-part.rotation_degrees, part.rotation_degrees))
     exact = rng.random() < part.exact_share
     if exact:
-        zoom, angle = 1.0, round(angle / (math.pi / 2)) * math.pi / 2
+        zoom, angle = 1.0, _right_angle(angle, part.rotation_degrees)
     mirror_x = -1.0 if part.flip_x and rng.random() < 0.5 else 1.0
     mirror_y = -1.0 if part.flip_y and rng.random() < 0.5 else 1.0
     linear = zoom * np.array(

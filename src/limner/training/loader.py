@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +116,14 @@ class PatchLoader:
         cv2.setNumThreads(1)
         self.pictures: list[Cached] = []
         with ThreadPoolExecutor(max(2, self.workers)) as pool:
-            jobs = [pool.submit(self._load, dataset, index) for index in range(len(dataset.items))]
-            for done, job in enumerate(jobs, 1):
-                self.pictures.append(self._keep(job.result(), done))
-                listener.progress("read", done, len(jobs))
+            number = len(dataset.items)
+            waiting = iter(range(number))
+            # few ahead: what is read and not yet kept lies in memory beside what the cache may hold
+            ahead = deque(pool.submit(self._load, dataset, index) for index in islice(waiting, 2 * self.workers))
+            while ahead:
+                self.pictures.append(self._keep(ahead.popleft().result(), len(self.pictures) + 1))
+                ahead.extend(pool.submit(self._load, dataset, index) for index in islice(waiting, 1))
+                listener.progress("read", len(self.pictures), number)
 
     @property
     def steps_per_epoch(self) -> int:

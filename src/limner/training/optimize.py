@@ -11,17 +11,18 @@ from torch import nn
 from limner.core.choices import choose
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import OptimizerPart
+from limner.training.rmsprop import RMSprop
 
 Groups = list[dict[str, Any]]
 
 
-# fused: one kernel per group instead of a dozen per weight; torch has none for RMSprop
+# fused: one kernel per group instead of a dozen per weight
 def _adamw(groups: Groups, part: OptimizerPart) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(groups, fused=True)
+    return torch.optim.AdamW(groups, eps=part.epsilon, fused=True)
 
 
 def _adam(groups: Groups, part: OptimizerPart) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, fused=True)
+    return torch.optim.Adam(groups, eps=part.epsilon, fused=True)
 
 
 def _sgd(groups: Groups, part: OptimizerPart) -> torch.optim.Optimizer:
@@ -29,7 +30,7 @@ def _sgd(groups: Groups, part: OptimizerPart) -> torch.optim.Optimizer:
 
 
 def _rmsprop(groups: Groups, part: OptimizerPart) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop(groups, momentum=part.momentum)
+    return RMSprop(groups, rho=part.rho, epsilon=part.epsilon, momentum=part.momentum)
 
 
 OPTIMIZERS: dict[str, Callable[[Groups, OptimizerPart], torch.optim.Optimizer]] = {

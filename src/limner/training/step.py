@@ -29,6 +29,7 @@ from limner.training.distributed import Crew
 from limner.training.loader import Batch, objects_to_device, to_device
 from limner.training.optimize import set_rate
 
+WINDOWS = 12  # an average reaches back over this part of the run, as the planner's does
 APART = 2_654_435_761  # between the seeds of two processes: torch looks at 32 bits only, and no run has so many steps
 
 
@@ -37,11 +38,24 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     torch.manual_seed((seed * 1_000_003 + step + rank * APART) % 2**63)
 
 
+def decay_after(updates: int, most: float) -> float:
+    """Decay of the averaged weights after so many updates: the average reaches back over a twelfth of them until `most` holds.
+
+    With `most` from the start, weights from before training would still make up most of the average at the end of a run that is
+    shorter than ``1 / (1 - most)`` steps. The form is that of ``tf.train.ExponentialMovingAverage(num_updates=...)``.
+    """
+    return min(most, (1 + updates) / (WINDOWS + 1 + updates))
+
+
 def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
-    """The exponential average of the weights, or None for a decay of 0."""
+    """The exponential average of the weights, or None for a decay of 0; see `decay_after`."""
     if not decay:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+
+    def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+        get_ema_multi_avg_fn(decay_after(int(updates), decay))(averaged, current, updates)  # type: ignore[no-untyped-call]
+
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def has_levels(network: nn.Module) -> bool:
