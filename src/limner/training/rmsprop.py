@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
+
 
 class RMSprop(torch.optim.Optimizer):
     """Each weight's step is its gradient over the root of its mean square, plus `epsilon` **under** the root.
@@ -46,16 +48,13 @@ class RMSprop(torch.optim.Optimizer):
         return loss
 
     def _change(self, weights: list[torch.Tensor], group: dict[str, Any]) -> None:
-        gradients = [p.grad for p in weights]
-        squares, momenta = [], []
+        gradients: Tensors = [p.grad for p in weights if p.grad is not None]
         for weight in weights:
-            state = self.state[weight]
-            if not state:
-                state["mean_square"] = torch.zeros_like(weight)
+            if not self.state[weight]:
+                self.state[weight]["mean_square"] = torch.zeros_like(weight)
                 if group["momentum"]:
-                    state["momentum"] = torch.zeros_like(weight)
-            squares.append(state["mean_square"])
-            momenta.append(state.get("momentum"))
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+        squares = [self.state[weight]["mean_square"] for weight in weights]
         if group["weight_decay"]:
             gradients = torch._foreach_add(gradients, weights, alpha=group["weight_decay"])
         torch._foreach_mul_(squares, group["rho"])
@@ -63,6 +62,7 @@ class RMSprop(torch.optim.Optimizer):
         roots = torch._foreach_add(squares, group["epsilon"])
         torch._foreach_sqrt_(roots)
         if group["momentum"]:
+            momenta = [self.state[weight]["momentum"] for weight in weights]
             torch._foreach_mul_(momenta, group["momentum"])
             torch._foreach_addcdiv_(momenta, gradients, roots, group["lr"])
             torch._foreach_sub_(weights, momenta)

@@ -28,6 +28,7 @@ from limner.training.crops import Crops
 from limner.training.distributed import Crew
 from limner.training.loader import Batch, objects_to_device, to_device
 from limner.training.optimize import set_rate
+from limner.training.rmsprop import Tensors
 
 WINDOWS = 12  # an average reaches back over this part of the run, as the planner's does
 APART = 2_654_435_761  # between the seeds of two processes: torch looks at 32 bits only, and no run has so many steps
@@ -52,7 +53,7 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+    def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
         get_ema_multi_avg_fn(decay_after(int(updates), decay))(averaged, current, updates)  # type: ignore[no-untyped-call]
 
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
