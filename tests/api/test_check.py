@@ -5,8 +5,11 @@ import json
 import re
 
 import numpy as np
+import pytest
 
 from limner.api.check import check
+from limner.core.errors import OutputError
+from limner.core.files import MARKER
 from limner.data.images import read_image
 from tests.make_data import gray, labels, make_folder, palette, picture, save
 
@@ -78,3 +81,18 @@ def test_single_objects_are_outlined_where_they_are_told_apart(tmp_path):
         page = (tmp_path / f"{kind}_out/contact_sheet.html").read_text(encoding="utf-8")
         assert ("OBJECT_SIZES" in page) == (kind == "objects")
     assert (np.abs(seams[1] - seams[0]).sum(axis=1) > 60).sum() >= 2  # both sides of the seam are drawn as outlines
+
+
+def test_the_data_are_not_replaced_by_their_own_report(tmp_path):
+    data = tmp_path / "data"
+    make_folder(data, count=2)
+    (tmp_path / MARKER).touch()
+    (data / MARKER).touch()  # as convert leaves it
+    before = digest(tmp_path)
+    for read, out in ((data, data), (data, tmp_path), (data / "images", data)):
+        with pytest.raises(OutputError, match="this call reads"):
+            check(read, out=out, overwrite=True)
+    assert digest(tmp_path) == before
+    for _ in range(2):
+        check(data, out=data / "report", overwrite=True)
+    assert (data / "report/check.json").exists()

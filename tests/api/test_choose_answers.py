@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 import limner
-from limner.api.choose_answers import fit_answers
+from limner.api.choose_answers import _with_rules, fit_answers
 from limner.api.choose_rules import choose_rules
 from limner.api.open import open_segmenter
 from limner.api.validated import THRESHOLDS, Validated, pack, predict_validation, spread_evenly
-from limner.core.bundle import read_bundle
+from limner.core.bundle import Bundle, InputContract, read_bundle
 from limner.core.labels import LabelSpace
+from limner.core.object_head import ObjectHead
 from limner.core.postprocess import Rules, read_rules
 from limner.core.protocols import Silent
 from limner.core.recipe import Recipe
@@ -126,6 +128,37 @@ def test_a_threshold_is_found_where_the_scores_are_shifted(true_edge):
     found, rules = chosen(pictures)
     assert rules.threshold == true_edge and found["after"]["cell"]["mean"] == 1
     assert chosen(pictures, threshold=true_edge)[1] is None
+
+
+def of_objects(space):
+    head = ObjectHead(head="flow", decoder="flow", diameter=20.0)
+    contract = InputContract(1, 1.0, "fixed", (0.0, 255.0), 0, 0.25, "", 0.6, objects=head)
+    return Bundle(Path("x"), "unet", {}, space, contract)
+
+
+def test_objects_get_no_rule_for_labels_that_are_never_answered():
+    """The scores ask for a threshold of 0.3, but the labels are those of the objects, which have one of their own."""
+    pictures, space = [], LabelSpace(TWO.names, things=("cell",))
+    for place in range(9):
+        scores = np.where(discs(place), 0.4, 0.1).astype(np.float32)
+        pictures.append(scored(scores, discs(place), f"{place}.png"))
+    bundle = _with_rules(of_objects(space), pictures, Silent())
+    assert bundle.contract.threshold == 0.6 and read_rules(bundle.answers) is None
+    (text,) = rules_sentences(bundle)
+    assert text.startswith("Rules for the labels were asked for, and none is used: the model tells objects apart")
+    plain = dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, objects=None))
+    assert _with_rules(plain, pictures, Silent()).contract.threshold < 0.4  # without objects it is answered
+
+
+def test_objects_of_several_classes_are_judged_by_what_is_answered():
+    rng, pictures = np.random.default_rng(0), []
+    for place in range(9):
+        truth = discs(place)
+        answer = truth.copy()
+        answer[rng.random(truth.shape) < 0.02] ^= 1
+        pictures.append(seen(f"{place}.png", answer, truth))
+    bundle = _with_rules(of_objects(LabelSpace(THREE.names, things=("cell",))), pictures, Silent())
+    assert read_rules(bundle.answers).smallest[1] >= 2 and bundle.contract.threshold == 0.6
 
 
 def test_pixels_that_are_not_known_do_not_count():

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from limner.api import choose_runtime
@@ -14,6 +16,7 @@ from limner.core.bundle import Bundle, InputContract
 from limner.core.errors import BundleError, MachineError, UsageError
 from limner.core.labels import LabelSpace
 from limner.core.sample import Sample
+from limner.runtimes.onnx import OnnxPredictor
 from tests.runtimes.onnx_files import convolve, write_convolution
 
 CONTRACT = InputContract(
@@ -117,6 +120,26 @@ def test_a_runtime_that_fails_is_passed_over(bundle, monkeypatch):
 
     monkeypatch.setattr(choose_runtime, "_loaders", lambda bundle: {"openvino": broken, "onnx": slow(0.0, "onnx")})
     assert open_predictor(bundle, "auto").name == "onnx"
+
+
+def test_a_runtime_whose_memory_runs_out_is_passed_over(bundle, monkeypatch):
+    class Session:
+        def get_inputs(self):
+            return [SimpleNamespace(name="image")]
+
+        def run(self, *_):
+            raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("Failed to allocate memory for requested buffer")
+
+    def full():
+        return lambda batch: np.empty((2**50, 2**6), np.uint8)
+
+    monkeypatch.setattr(
+        choose_runtime, "_loaders",
+        lambda bundle: {
+            "onnx": lambda: OnnxPredictor(Session(), name="onnx"), "openvino": full, "torch": slow(0.0, "torch"),
+        },
+    )  # fmt: skip
+    assert open_predictor(bundle, "auto").name == "torch"
 
 
 def test_what_is_missing_is_named_with_the_way_to_get_it(bundle, monkeypatch):

@@ -32,6 +32,7 @@ def make_run(
     train=range(100, 110),
     group=None,
     truth=truth_of,
+    split="test",
     **options,
 ):
     """A folder as training leaves it, with predictions that are wrong in a share of the pixels; no network."""
@@ -44,7 +45,7 @@ def make_run(
         pred = np.where(wrong, random.integers(0, 3, SIZE), target).astype(np.uint8)
         scorer.add(f"images/{number}.png", pred, target, group=group(number) if group else "")
     report = scorer.report(
-        model="", data="", split="test", threshold=None, split_checksum="", seconds=0, data_checksum="d"
+        model="", data="", split=split, threshold=None, split_checksum="", seconds=0, data_checksum="d"
     )
     write_report_files(report, path / "evaluation")
     if seed is not None:
@@ -55,7 +56,7 @@ def make_run(
 
 
 def test_a_better_run_is_called_better(tmp_path):
-    one, other = make_run(tmp_path / "a", errors=0.3), make_run(tmp_path / "b", errors=0.1, noise_seed=1)
+    one, other = make_run(tmp_path / "a", errors=0.3), make_run(tmp_path / "b", errors=0.02, noise_seed=1)
     found = compare([one, other])
     dice = found.versus[0].of("dice")
     assert dice.verdict == "better" and "is better than" in found.versus[0].sentence and found.pictures == NUMBER
@@ -63,6 +64,32 @@ def test_a_better_run_is_called_better(tmp_path):
     assert found.versus[0].of("assd").difference < 0 and found.versus[0].of("assd").verdict == "better"
     assert compare([other, one]).versus[0].of("dice").difference == pytest.approx(-dice.difference)
     assert found.models[0]["mean"] == pytest.approx(dice.first) and not found.versus[0].regressions
+
+
+def swapping(labels):
+    """One class taken for the other wherever there is one."""
+    return np.array([0, 2, 1], np.uint8)[labels]
+
+
+def test_a_model_that_takes_one_class_for_another_is_worse(tmp_path):
+    """All classes as one mask are the same in both; the verdict is that of the mean over the classes."""
+    for name, answer in (("good", lambda labels: labels), ("swapped", swapping)):
+        scorer = Scorer(SPACE, metrics="all")
+        for number in range(NUMBER):
+            scorer.add(f"images/{number}.png", answer(truth_of(number)), truth_of(number))
+        report = scorer.report(model="", data="", split="test", threshold=None, split_checksum="", seconds=0)
+        write_report_files(report, tmp_path / name)
+    found = compare([tmp_path / "good", tmp_path / "swapped"], out=tmp_path / "out")
+    versus = found.versus[0]
+    assert (versus.of("dice").verdict, versus.of("dice").difference) == ("worse", -1)
+    assert versus.of("dice", "foreground").verdict == "same" and versus.of("dice", "macro") == versus.of("dice")
+    assert "is worse than" in versus.sentence and "by 1.000 in mean Dice of the classes" in versus.sentence
+    assert [model["mean"] for model in found.models] == [1, 0] and len(versus.regressions) == 5
+    written = json.loads((tmp_path / "out/compare.json").read_text())
+    assert written["class"] == written["comparisons"][0]["class"] == "macro"
+    page = (tmp_path / "out/compare.html").read_text()
+    assert "all classes as one mask" not in page and "Pictures that got worse: mean Dice of the classes" in page
+    assert '<th scope="col">mean Dice of the classes, mean over pictures</th>' in page
 
 
 def test_equal_runs_differ_by_noise(tmp_path):

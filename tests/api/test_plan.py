@@ -1,14 +1,16 @@
 """What planning hands on: the split that the call asks for, and the share of the budget that one fold has."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import limner
 from limner.api import machine, train
-from limner.core.errors import RecipeError, UsageError
+from limner.core.errors import DataError, RecipeError, UsageError
 from limner.core.recipe import Recipe
 from limner.planning import planner
 from tests.api import tiny
-from tests.make_data import write_csv
+from tests.make_data import save, write_csv
 from tests.training.runs_light import Heard
 
 
@@ -91,6 +93,37 @@ def test_a_resumed_run_keeps_its_split_with_its_rule(given, tmp_path):
     assert again.split.rule == "as written in split.csv" and "images/p.00.png" in {
         i.name for i in again.split.part("test")
     }
+
+
+@pytest.fixture
+def leaking(given):
+    """Picture 3 trains and, as a copy of itself, tests."""
+    save(given / "images/p.08.png", np.asarray(Image.open(given / "images/p.03.png")))
+    return given
+
+
+def test_a_leak_in_a_split_that_is_not_used_stops_nothing(seconds, leaking, tmp_path):
+    automatic = {"split.rule": "automatic"}
+    assert limner.plan(leaking, settings=automatic).split.rule == "automatic"
+    for number, (recipe, changes) in enumerate(
+        [(Recipe(), automatic), (Recipe().override(automatic), {}), (None, automatic)]
+    ):
+        job, _ = begun(leaking, tmp_path / str(number), recipe, **changes)
+        part = {item.name: item.split for item in job.split.items}
+        assert part["images/p.03.png"] == part["images/p.08.png"]
+        call = train.Call(job.folder, leaking, None, None, {}, True, (), False, False)
+        assert train._begin(call, train.Place(), Heard()).split == job.split
+    with pytest.raises(DataError, match="SPLIT_LEAK"):
+        begun(leaking, tmp_path / "given", Recipe())
+    with pytest.raises(DataError, match="SPLIT_LEAK"):
+        begun(leaking, tmp_path / "given", Recipe().override(automatic), **{"split.rule": "data"})
+
+
+def test_a_plan_that_a_leak_stops_names_what_helps_a_plan(seconds, leaking):
+    with pytest.raises(DataError, match="SPLIT_LEAK") as caught:
+        limner.plan(leaking)
+    assert "--set split.rule=automatic" in caught.value.fix and "limner train" in caught.value.fix
+    assert [finding["code"] for finding in caught.value.details["findings"]].count("SPLIT_LEAK") == 1
 
 
 def test_what_only_a_network_knows_is_refused_for_other_methods(given, tmp_path):

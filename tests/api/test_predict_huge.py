@@ -26,6 +26,7 @@ from limner.data import label_tiff
 from limner.inference import blend, capacity
 from limner.inference.postprocess import RuledSegmenter
 from limner.inference.segmenter import NetworkSegmenter
+from limner.inference.source import ArraySource
 from tests.make_data import picture, save
 
 SIZE = (1300, 300)
@@ -125,6 +126,22 @@ def test_overlays_of_huge_pictures_are_reduced(monkeypatch, tmp_path):
     small = labels_of(tmp_path / "out/big.tif")[::22, ::22]
     plain = np.array(Image.fromarray(picture(3, SIZE)).resize((14, 60), Image.Resampling.BOX)).astype(int)
     assert np.abs(drawn.astype(int) - plain)[small == 0].mean() < np.abs(drawn.astype(int) - plain)[small == 1].mean()
+
+
+@pytest.mark.parametrize("channels", [5, 7])
+def test_pictures_of_many_channels_have_reduced_overlays(monkeypatch, channels):
+    monkeypatch.setattr(predict_huge, "OVERLAY_SIDE", 60)
+    image = np.repeat(picture(3, SIZE)[..., :1], channels, axis=2)
+    ids = np.zeros(SIZE, np.uint8)
+
+    class Rows:
+        def read(self, start, stop):
+            return ids[start:stop]
+
+    drawn = predict_huge._reduced_overlay(ArraySource(image), Rows(), SPACE)
+    expected = Image.fromarray(image[..., 0]).resize((14, 60), Image.Resampling.BOX)
+    assert drawn.shape == (60, 14, 3) and np.ptp(expected) > 60
+    assert np.abs(drawn.astype(int) - np.array(expected)[..., None]).max() <= 4
 
 
 KILLED = """

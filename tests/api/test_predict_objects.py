@@ -277,7 +277,7 @@ def test_pictures_with_other_columns_share_a_table(tmp_path):
 def test_nothing_changes_without_objects(monkeypatch, tmp_path):
     save(tmp_path / "in/a.png", scene(1))
     manifest = predict("otsu", [tmp_path / "in"], out=tmp_path / "out", overlay=True)
-    assert set(manifest["images"][0]) == {"input", "output", "size_hw", "classes", "seconds"}
+    assert set(manifest["images"][0]) == {"input", "source", "output", "size_hw", "classes", "seconds"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "a.png", "overlays", "predictions.json", ".limner-output"
     }  # fmt: skip

@@ -102,6 +102,60 @@ def test_table_gives_classes_and_scores(data, tmp_path):
     assert np.array_equal(found[2].labels, class_map(ids_of(2), 3))
 
 
+def write_table(pred, classes, names="abc"):
+    """A table with the class of each id, and the ids themselves."""
+    lines = ["image,id,class,score"]
+    for place, name in enumerate("abc"):
+        write_ids(pred / "instances" / f"{name}.png", ids_of(place))
+        lines += [f"{name},{i},{one},0.5" for i, one in classes.items() if name in names]
+    (pred / "objects.csv").write_text("\n".join(lines))
+
+
+def test_capitals_of_a_class_do_not_matter(data, tmp_path):
+    root, pred = data(3), tmp_path / "pred"
+    write_table(pred, {3: "Cell", 4: "CELL", 9: "Dot ", 700: "cell"})
+    predicted, found = segment(pred, root)
+    assert found[1].objects.classes.tolist() == [1, 1, 2, 1] and predicted.objects.notes == ()
+    assert np.array_equal(found[2].labels, class_map(ids_of(2), 3))
+
+
+def test_capitals_that_tell_classes_apart_are_not_guessed(data, tmp_path):
+    root, pred = data(3), tmp_path / "pred"
+    (root / "limner.toml").write_text('classes = ["background", "dot", "Dot"]\nthings = ["dot", "Dot"]\n')
+    write_table(pred, {3: "dot", 4: "DOT", 9: "Dot", 700: "dot"})
+    predicted, found = segment(pred, root)
+    assert sorted(found[0].objects.classes.tolist()) == [1, 1, 2]
+    (note,) = predicted.objects.notes
+    assert note == "3 predicted objects were left out: objects.csv calls them DOT, and the classes are dot, Dot."
+
+
+def test_objects_of_unknown_classes_are_counted(data, tmp_path):
+    root, pred = data(3), tmp_path / "pred"
+    write_table(pred, {3: "cell", 4: "debris", 9: "dot"}, names="ab")
+    predicted, found = segment(pred, root)
+    dataset = open_dataset(root)
+    predicted.segment(
+        Sample(dataset.items[0].name, np.zeros((*SIZE, 3), np.uint8))
+    )  # drawn for a report, not counted twice
+    assert [len(one.objects) for one in found] == [2, 2, 0]
+    assert predicted.objects.notes == (
+        "2 predicted objects were left out: objects.csv calls them debris, and the classes are cell, dot.",
+        "6 predicted objects were left out: objects.csv does not list them.",
+    )
+
+
+def test_a_table_of_other_classes_alone_is_refused(data, tmp_path):
+    root, pred = data(3), tmp_path / "pred"
+    write_table(pred, {3: "neuron", 4: "glia"})
+    with pytest.raises(DataError, match=r"objects\.csv names the classes glia, neuron; expected .*cell, dot"):
+        segment(pred, root)
+    (root / "limner.toml").write_text('classes = ["background", "cell"]\nthings = ["cell"]\n')
+    for place, name in enumerate(NAMES):
+        save(root / name.replace("images", "masks"), gray(class_map(ids_of(place), 2)))
+    _, found = segment(pred, root)  # of one class alone, every object is of it
+    assert [len(one.objects) for one in found] == [4, 4, 4]
+
+
 def test_without_a_table_masks_give_the_classes(data, tmp_path):
     root, pred = data(3), tmp_path / "pred"
     for place, name in enumerate("abc"):

@@ -9,7 +9,11 @@ import pytest
 from PIL import Image
 
 import limner
+from limner.api.run_report import Timed
 from limner.core.bundle import read_bundle
+from limner.core.labels import LabelSpace
+from limner.core.prediction import Prediction
+from limner.core.sample import Sample
 from tests.api import tiny
 from tests.cli.call import limner as command
 
@@ -41,6 +45,24 @@ def test_the_folder_holds_scores_details_figures_and_card(run):
     assert details["inspection"]["errors"]["wrong_pixels"] == table.sum() - table.trace()
     assert [row["name"] for row in details["groups"]] == ["g3"] and {"hd95", "ece"} <= set(summary["scores"])
     assert summary["samples"] == details["inspection"]["pictures"] == len(details["shown"]) == 2
+    assert 0 < details["seconds_per_picture"] < summary["seconds"] / 2  # without reading, metrics and intervals
+
+
+def test_the_time_of_a_picture_is_that_of_its_first_prediction():
+    """As the other methods beside it are timed; the pictures that are drawn are predicted once more, and do not count."""
+    times = iter((2.0, 0.5, 9.0))
+
+    class Slow:
+        def segment(self, sample):
+            return Prediction(
+                sample.name, np.zeros((3, 5), np.uint8), LabelSpace(("background", "x")), seconds=next(times)
+            )
+
+    timed = Timed(Slow())
+    assert timed.per_picture is None
+    for name in ("a", "b", "a"):
+        timed.segment(Sample(name, np.zeros((3, 5, 1), np.uint8)))
+    assert timed.per_picture == 1.25
 
 
 def test_the_page_and_the_card_speak_of_the_data(run):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -19,7 +20,7 @@ from limner.core.bundle import read_bundle
 from limner.core.errors import BundleError, DataError, OutputError, RecipeError, UsageError
 from limner.core.recipe import Recipe
 from limner.core.sample import Sample
-from tests.make_data import make_folder, save
+from tests.make_data import make_folder, save, write_csv
 
 RUN = ("recipe.toml", "split.csv", "history.csv", "log.jsonl", "report.html", "train.json", "model/bundle.json")
 RUN += ("evaluation/summary.json", "evaluation/per_image.csv", "figures/dice_per_image.png")
@@ -208,6 +209,35 @@ def test_resume(data, result, tmp_path):
         first.seconds,
     )
     assert (first.run / "recipe.toml").read_bytes() == recipe
+
+
+def test_a_leak_in_a_split_that_is_not_used_and_a_resume_of_it(data, tmp_path):
+    root = tmp_path / "data"
+    shutil.copytree(data, root)
+    shutil.copy(root / "images/p3.png", root / "images/p9.png")
+    rows = [[f"images/p{i}.png", f"masks/p{i}.png", "test" if i > 7 else "train", ""] for i in range(10)]
+    write_csv(root / "splits.csv", rows)
+    with pytest.raises(DataError, match="SPLIT_LEAK"):
+        train_classical(root, method="otsu", out=tmp_path / "run")
+    settings = {"split.rule": "automatic"}
+    run = train_classical(root, method="otsu", out=tmp_path / "run", settings=settings).run
+    for words in (settings, {}):
+        (run / "train.json").unlink()
+        train_classical(root, method="otsu", out=run, settings=words, resume=True)
+    (run / "train.json").unlink()
+    save(root / "masks/p0.png", np.asarray(PIL.Image.open(root / "masks/p1.png")))
+    with pytest.raises(DataError, match="of 1 of the 8 pictures that train"):
+        train_classical(root, method="otsu", out=run, resume=True)
+
+
+def test_a_split_rule_that_was_decided_is_asked_for_again(data, tmp_path):
+    run = train_classical(data, method="otsu", out=tmp_path / "run", settings={"split.rule": "data"}).run
+    assert Recipe.read(run / "recipe.toml").split.rule == "automatic"
+    (run / "train.json").unlink()
+    train_classical(data, method="otsu", out=run, settings={"split.rule": "data"}, resume=True)
+    (run / "train.json").unlink()
+    with pytest.raises(RecipeError, match=r"other values of split\.rule"):
+        train_classical(data, method="otsu", out=run, settings={"split.rule": "given"}, resume=True)
 
 
 def test_resume_while_settings_were_compared(data, result, tmp_path, unjudged):

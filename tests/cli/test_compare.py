@@ -20,7 +20,7 @@ def test_sentences_tables_and_regressions(tmp_path):
     runs = [make_run(tmp_path / name, errors=e, noise_seed=i) for i, (name, e) in enumerate((("a", 0.1), ("b", 0.3)))]
     found = call(*runs, "--out", tmp_path / "out")
     assert found.exit_code == 0 and f"{runs[1]} is worse than {runs[0]} by" in found.stdout
-    assert "95 % interval" in found.stdout and "worse: images/" in found.stdout and "hd95 foreground" in found.stdout
+    assert "95 % interval" in found.stdout and "worse: images/" in found.stdout and "hd95 macro" in found.stdout
     assert (tmp_path / "out/compare.html").is_file() and "compare.html" in found.stdout
     again = call(*runs, "--out", tmp_path / "out")
     assert again.exit_code == 1 and "--overwrite" in again.stderr

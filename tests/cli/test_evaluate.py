@@ -1,8 +1,13 @@
 """Masks of any tool against the truth, worked out by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
+from limner.core.bundle import Bundle, InputContract
+from limner.core.labels import LabelSpace
+from limner.core.prediction import Prediction
 from tests.api import tiny
 from tests.cli.call import limner, refused
 from tests.make_data import make_folder, save, write_csv
@@ -135,6 +140,60 @@ def test_a_model_is_calibrated_and_one_of_other_classes_refused(tmp_path):
         row["n"] for row in found["calibration"]["foreground"]
     )
     assert "brier" in found["definitions"] and found["data_checksum"]
+    assert not any("by number" in note for note in found["notes"])
+    (tmp_path / "two/limner.toml").write_text('classes = ["background", "nucleus"]\n')
+    named = limner("evaluate", tmp_path / "run", tmp_path / "two", "--metrics", "overlap", "--json").document
+    assert any("compared by number: nucleus is its foreground" in note for note in named["notes"])
     tiny.make_data(tmp_path / "three", count=6, classes=3)
     text = refused(limner("evaluate", tmp_path / "run", tmp_path / "three"))
     assert "2" in text and "class" in text
+
+
+class Stripes:
+    """A model of cats and dogs: the third of a picture on the left is cat, that on the right is dog."""
+
+    label_space = LabelSpace(("background", "cat", "dog"))
+
+    def segment(self, sample):
+        labels = np.zeros(sample.size_hw, np.uint8)
+        labels[:, :2], labels[:, 4:] = 1, 2
+        return Prediction(sample.name, labels, self.label_space)
+
+
+@pytest.fixture
+def stripes(tmp_path, monkeypatch):
+    """The folder of a bundle that is opened as `Stripes`, and data of its very answers."""
+    contract = InputContract(3, 1.0, "fixed", (0.0, 255.0), 0, 0.25, "", 0.5)
+    bundle = Bundle(tmp_path / "model", "classical/otsu", {}, Stripes.label_space, contract)
+    bundle.folder.mkdir()
+    bundle.save()
+    monkeypatch.setattr("limner.api.evaluate.open_segmenter", lambda model, **_: (Stripes(), bundle))
+    make_folder(tmp_path / "data", count=3, size_hw=(4, 6))
+    return tmp_path
+
+
+def declared(home, names, ids):
+    (home / "data/limner.toml").write_text(f"classes = {json.dumps(names)}\n")
+    for i in range(3):
+        save(home / f"data/masks/p.{i:02d}.png", np.array([ids] * 4, np.uint8))
+    return limner("evaluate", home / "model", home / "data", "--json")
+
+
+def test_classes_are_compared_by_name(stripes):
+    swapped = declared(stripes, ["background", "dog", "cat"], [2, 2, 0, 0, 1, 1]).document
+    assert {name: score["mean"] for name, score in swapped["scores"]["dice"].items()} == dict.fromkeys(
+        ("background", "cat", "dog", "foreground", "macro"), 1.0
+    )
+    assert swapped["confusion"]["classes"] == ["background", "cat", "dog"] and not swapped["notes"]
+    fewer = declared(stripes, ["background", "dog"], [0, 0, 0, 0, 1, 1]).document
+    assert fewer["scores"]["dice"]["dog"]["mean"] == 1.0 and fewer["empty_cases"]["cat"]["false_positive_pixels"] == 24
+    assert any("finds cat, which the scored masks never show" in note for note in fewer["notes"])
+    unknown = declared(stripes, ["background", "class 1", "class 2"], [1, 1, 0, 0, 2, 2]).document
+    assert unknown["scores"]["dice"]["class 2"]["mean"] == 1.0
+    assert any("by number: class 1 is its cat, class 2 is its dog" in note for note in unknown["notes"])
+
+
+def test_classes_that_a_model_does_not_know_are_refused(stripes):
+    moved = refused(declared(stripes, ["background", "dog", "horse"], [1, 1, 0, 0, 2, 2]))
+    assert "does not know horse and has dog as number 2 in place of 1" in moved
+    assert "and not animal" in refused(declared(stripes, ["background", "animal"], [0, 0, 0, 0, 1, 1]))

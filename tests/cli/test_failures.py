@@ -124,6 +124,11 @@ def test_what_the_system_refuses_is_a_paragraph(data, tmp_path, monkeypatch, err
         limner("train", data, "--out", tmp_path / "run", "--debug")
 
 
+def test_every_library_that_runs_out_of_memory_is_understood():
+    assert "memory ran out" in explained(RuntimeError("bfc_arena.cc: Failed to allocate memory for a buffer")).found
+    assert "memory ran out" in explained(RuntimeError("std::bad_alloc")).found
+
+
 def test_a_bug_is_not_dressed_up():
     assert explained(RuntimeError("shapes differ")) is None and explained(BrokenPipeError(32, "Broken pipe")) is None
 

@@ -4,6 +4,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from limner.api.open import open_segmenter
+from limner.core.bundle import read_bundle
+from limner.core.sample import Sample
 from tests.cli.call import limner, refused
 
 keras_builds = pytest.importorskip("tests.runtimes.keras_builds", reason="needs the keras extra")
@@ -70,3 +73,45 @@ def test_a_model_of_another_input_size_is_compared_at_its_own(tmp_path):
     keras_builds.with_random_weights(keras_builds.workshop((96, 64))).save(file)
     outcome = limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle", "--json")
     assert outcome.code == 0 and outcome.document["max_abs_difference"] < 1e-4
+    assert read_bundle(tmp_path / "bundle").contract.resize_hw == (96, 64)
+    assert "resized to 96 x 64" in outcome.err and "256 x 256" in outcome.err
+
+
+def test_a_model_of_any_size_keeps_the_size_of_the_recipe(tmp_path):
+    file = tmp_path / "any.keras"
+    keras_builds.with_random_weights(keras_builds.workshop((None, None))).save(file)
+    outcome = limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle")
+    assert outcome.code == 0 and "resized" not in outcome.err
+    assert read_bundle(tmp_path / "bundle").contract.resize_hw == (256, 256)
+
+
+@pytest.mark.parametrize("kind", ["activation", "layer", "logits"])
+def test_two_maps_that_compete_become_one_with_the_same_scores(tmp_path, kind):
+    keras, layers = keras_builds.keras, keras_builds.layers
+    whole = keras_builds.workshop((48, 64))
+    maps = layers.Conv2D(2, 1, activation="softmax" if kind == "activation" else None)(whole.layers[-1].input)
+    maps = layers.Softmax()(maps) if kind == "layer" else maps
+    model = keras_builds.with_random_weights(keras.Model(whole.input, maps))
+    file = tmp_path / "two.keras"
+    model.save(file)
+    outcome = limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle", "--json")
+    assert outcome.code == 0 and outcome.document["max_abs_difference"] < 1e-4 and "two maps" in outcome.err
+    segmenter, bundle = open_segmenter(tmp_path / "bundle", runtime="torch", keep_scores=True)
+    assert bundle.arguments["maps"] == 1 and bundle.label_space.names == ("background", "foreground")
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    logits = model.predict(pixels[None] / np.float32(255), verbose=0)[0]
+    expected = logits.argmax(-1)
+    found = segmenter.segment(Sample("a", pixels))
+    assert (found.labels != expected).mean() < 0.001
+    scores = logits if kind != "logits" else np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    assert np.abs(found.scores[0] - scores[..., 1]).max() < 1e-3
+
+
+def test_two_maps_that_do_not_compete_are_refused(tmp_path):
+    keras, layers = keras_builds.keras, keras_builds.layers
+    whole = keras_builds.workshop((48, 64))
+    maps = layers.Conv2D(2, 1, activation="sigmoid")(whole.layers[-1].input)
+    file = tmp_path / "two.keras"
+    keras_builds.with_random_weights(keras.Model(whole.input, maps)).save(file)
+    text = refused(limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle"))
+    assert "apart on a test picture" in text and not (tmp_path / "bundle").exists()

@@ -3,12 +3,14 @@
 import errno
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from limner.core.errors import MachineError, OutputError
 from limner.core.files import (
     MARKER,
+    check_output,
     disk_errors,
     prepare_output,
     sha256,
@@ -111,3 +113,40 @@ def test_folders_of_ours_are_replaced_when_asked(tmp_path):
     assert "--overwrite" in caught.value.fix
     prepare_output(folder, overwrite=True)
     assert [p.name for p in folder.iterdir()] == [MARKER]
+
+
+def inside(tmp_path, monkeypatch):
+    """An output of ours with pictures in it, and pictures beside it that links lead to."""
+    monkeypatch.chdir(tmp_path)
+    out = prepare_output(tmp_path / "out", overwrite=False)
+    write_text(out / "deep/a.png", "drawn by hand")
+    write_text(tmp_path / "pics/b.png", "drawn by hand")
+    (tmp_path / "link").symlink_to(out)
+    (tmp_path / "pics/c.png").symlink_to(out / "deep/a.png")
+    (out / "d.png").symlink_to(tmp_path / "pics/b.png")
+    return out
+
+
+@pytest.mark.parametrize(
+    "read", ["out", "out/deep", "out/deep/a.png", "pics/../out", "link", "link/deep", "pics/c.png", "out/d.png"]
+)
+@pytest.mark.parametrize("written", ["out", "link", "./pics/../out"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_read_is_never_replaced(tmp_path, monkeypatch, read, written, overwrite):
+    out = inside(tmp_path, monkeypatch)
+    before = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+    with pytest.raises(OutputError, match="this call reads") as caught:
+        prepare_output(Path(written), overwrite=overwrite, inputs=[Path("nowhere"), Path("pics/b.png"), Path(read)])
+    assert caught.value.where == str(Path(written)) and "--overwrite" not in caught.value.fix
+    assert before == sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+
+
+@pytest.mark.parametrize("read", ["nowhere", "otsu", "pics", "pics/b.png", "out/../pics", ".", "outer", "broken"])
+def test_an_output_beside_or_inside_what_is_read_is_allowed(tmp_path, monkeypatch, read):
+    out = inside(tmp_path, monkeypatch)
+    (tmp_path / "outer").mkdir()  # its name begins alike
+    (tmp_path / "broken").symlink_to("nowhere")
+    prepare_output(Path("out"), overwrite=True, inputs=(Path(read),))
+    assert [path.name for path in out.iterdir()] == [MARKER]
+    monkeypatch.chdir(out)
+    check_output(Path(), overwrite=True, inputs=[Path("..")])

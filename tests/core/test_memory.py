@@ -37,6 +37,11 @@ def test_a_system_that_does_not_say(kernel):
 
 
 def test_words_of_libraries_that_ran_out():
+    assert memory.ran_out(
+        RuntimeError(
+            "FAIL : bfc_arena.cc:360 AllocateRawInternal Failed to allocate memory for requested buffer of size 57"
+        )
+    )
     assert memory.ran_out(MemoryError()) and memory.ran_out(
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
     )

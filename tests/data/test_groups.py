@@ -1,6 +1,7 @@
 """Groups as the recipe, the data and the files say, in this order."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,36 @@ def test_a_rule_that_cannot_be_obeyed(tmp_path, rule, message):
     (tmp_path / "cases.csv").write_text("image,patient\na,ann\nb,bob\n")
     with pytest.raises(RecipeError, match=message):
         groups_by(rule, imagined(["a", "b", "c"]).items, root=tmp_path)
+
+
+def test_odd_names_are_noted():
+    dataset = imagined([*(f"patient{p}_{z}" for p in range(5) for z in range(3)), "control"])
+    seen = found(dataset)
+    assert len(set(seen.groups.values())) == 6
+    assert seen.notes == (
+        "15 of 16 names show 5 groups such as patient0; images/control.png does not and is a group of its own",
+    )
+
+
+def test_tables_of_spreadsheets(tmp_path):
+    table = tmp_path / "cases.csv"
+    dataset = imagined(["a", "b"])
+    table.write_bytes("image;patient\r\na.png;Müller\r\nimages/b; Özil \r\n".encode("cp1252"))
+    groups = groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path)
+    assert groups == {"images/a.png": "Müller", "images/b.png": "Özil"}
+    for text, message in (
+        ("image,patient\na,x\na,y\n", "two groups for a: x and y"),
+        ("", "columns and rows are missing"),
+    ):
+        table.write_text(text)
+        with pytest.raises(RecipeError, match=message):
+            groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path)
+    table.write_bytes(b"image,patient\na,\x81\n")
+    with pytest.raises(RecipeError, match="neither UTF-8 nor Windows-1252"):
+        groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path)
+    table.write_text("patient,image\nx,c0\n")
+    frames = [
+        dataclasses.replace(dataset.items[0], name=f"images/c0/{n:04d}", image=Path("images/c0.nii.gz"), frame=n)
+        for n in (0, 1)
+    ]
+    assert set(groups_by("csv:cases.csv:patient", frames, root=tmp_path).values()) == {"x"}

@@ -7,7 +7,7 @@ from PIL import Image
 from limner.data.declared import Declared
 from limner.data.mask_values import decide_reading
 from tests.data.scenes import in_rows, scene
-from tests.make_data import save
+from tests.make_data import labels, save, soft
 
 
 def decide(folder, maps, *, suffix=".png", **declared):
@@ -126,3 +126,40 @@ def test_huge_numbers_cost_nothing(tmp_path):
     maps = [many(i, n).astype(np.int64) * 2**38 for i, n in enumerate((25, 30, 22))]
     reading, _ = decide(tmp_path, maps, suffix=".tif")
     assert reading.rule in ("nonzero", "half")
+
+
+@pytest.mark.parametrize(("top", "dtype"), [(150, np.uint8), (300, np.uint16), (65534, np.uint16)])
+def test_declared_to_be_classes_large_numbers_are_ids(tmp_path, top, dtype):
+    rng = np.random.default_rng(0)
+    maps = [many(i, 20) for i in range(5)]
+    tables = [np.r_[0, rng.choice(np.arange(1, top), 19, replace=False), top].astype(dtype) for _ in maps]
+    maps = [table[ids] for table, ids in zip(tables, maps, strict=True)]
+    _, (finding,) = decide(tmp_path, maps)
+    assert 'masks_are = "classes"' in finding.fix
+    reading, findings = decide(tmp_path, maps, masks_are="classes")
+    assert not findings and len(reading.label_space) == top + 1
+    for i, ids in enumerate(maps):
+        found, valid = reading.labels(tmp_path / f"m{i}.png")
+        assert np.array_equal(found, ids) and valid.all()
+
+
+@pytest.mark.parametrize(("top", "mark"), [(150, 255), (3000, 65535)])
+def test_the_usual_number_beside_large_ids_is_not_known(tmp_path, top, mark):
+    ids = np.r_[np.arange(20), top].astype(np.uint16)[many(3, 20)]
+    ids[:7] = mark
+    reading, (note,) = decide(tmp_path, [ids], masks_are="classes")
+    found, valid = reading.labels(tmp_path / "m0.png")
+    assert (note.code, note.level) == ("MASK_VALUES", "note") and str(mark) in note.message
+    assert len(reading.label_space) == top + 1 and np.array_equal(valid, ids != mark)
+    assert np.array_equal(found[valid], ids[valid])
+
+
+def test_photographs_and_soft_edges_are_no_ids_even_if_declared(tmp_path):
+    rng = np.random.default_rng(0)
+    _, (finding, *_) = decide(
+        tmp_path / "noise", [rng.integers(0, 256, (40, 57)).astype(np.uint8)], masks_are="classes"
+    )
+    assert (finding.code, finding.level) == ("MASK_VALUES", "error")
+    edges = [np.array(soft(labels(i, (80, 112)))) for i in range(3)]
+    reading, _ = decide(tmp_path / "soft", edges, masks_are="classes")
+    assert reading.rule == "half" and len(reading.label_space) == 2

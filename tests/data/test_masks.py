@@ -185,3 +185,20 @@ def test_exif_orientation_turns_masks_as_well(tmp_path):
     exif[0x0112] = 6
     file.save(tmp_path / "m.png", exif=exif)
     assert read_raw_mask(tmp_path / "m.png").values.tolist() == [[1], [2], [3]]
+
+
+def test_the_declared_ignore_value_is_obeyed_beside_255_and_beside_soft_edges(tmp_path):
+    reading, (note,) = decide_reading(write(tmp_path, gray(grid(0, 1, 7, 255, 2))), Declared(ignore=7))
+    ids, valid = reading.labels(tmp_path / "m0.png")
+    assert note.level == "note" and ids[0][valid[0]].tolist() == [0, 1, 2]
+    assert valid[0].tolist() == [True, True, False, False, True]
+    truth = [labels(i, (80, 112)) for i in range(3)]
+    pictures = [np.array(soft(ids)) for ids in truth]
+    for pixels in pictures:
+        pixels[60:70] = 77
+    paths = write(tmp_path, *(gray(pixels) for pixels in pictures))
+    reading, (finding,) = decide_reading(paths, Declared(ignore=77))
+    assert finding.code == "MASK_ANTIALIASED"
+    for path, pixels in zip(paths, pictures, strict=True):
+        found, valid = reading.labels(path)
+        assert np.array_equal(valid, pixels != 77) and np.array_equal(found[valid], (pixels > 127)[valid])

@@ -179,3 +179,22 @@ def test_series_pieces_and_endings():
 def test_a_long_name_takes_no_time():
     names = [f"{'a_1' * 80}_{i}_{'-' * 40}x" for i in range(50)]
     assert guess_groups(items(names))[0] == {}
+
+
+PATIENTS = [f"patient{p:02d}_slice{z}" for p in range(8) for z in range(4)]
+
+
+@pytest.mark.parametrize("odd", [["control"], ["control", "calibration_1", "calibration_2"]])
+def test_a_few_odd_names_do_not_part_the_patients(odd):
+    shown = names_show(items([*PATIENTS, *odd]))
+    assert {name: shown.groups[f"images/{name}.png"] for name in PATIENTS} == {name: name[:9] for name in PATIENTS}
+    others = {shown.groups[f"images/{name}.png"] for name in odd}
+    assert others == {name.partition("_")[0] for name in odd} and shown.seen == "file names"
+    whose = "is a group of its own" if len(odd) == 1 else "are groups of their own"
+    assert f"32 of {32 + len(odd)} names show 8 groups such as patient00" in shown.odd and shown.odd.endswith(whose)
+
+
+def test_many_odd_names_are_told_and_a_complete_rule_is_quiet():
+    many = names_show(items([*PATIENTS, *(f"x{i}" for i in range(7))]))
+    assert not many.groups and "32 of 39 names show 8 groups" in many.odd and "not used" in many.odd
+    assert names_show(items(PATIENTS)).odd == "" and names_show(items(["a", "b", "patient1_2"])).odd == ""

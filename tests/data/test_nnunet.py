@@ -60,3 +60,26 @@ def test_labels_that_are_refused(tmp_path, labels):
     with pytest.raises(DataError) as error:
         open_layout(tmp_path)
     assert "dataset.json" in str(error.value)
+
+
+def test_cases_of_the_decathlon_may_be_numbered_with_four_digits(tmp_path):
+    write(tmp_path, {"0": "background", "1": "spleen"}, channels=3, cases=("img",))  # Trimg_0000.png to Trimg_0002.png
+    mask = tmp_path / "labelsTr" / "Trimg.png"
+    for number in range(3):
+        (mask.parent / f"Trimg_{number:04d}.png").write_bytes(mask.read_bytes())
+    mask.unlink()
+    _, layout = open_layout(tmp_path)
+    assert [(item.image.name, item.mask.name, item.channels) for item in layout.items] == [
+        (f"Trimg_{number:04d}.png", f"Trimg_{number:04d}.png", ()) for number in range(3)
+    ]
+    assert not layout.lonely_images
+    assert not layout.lonely_masks
+
+
+@pytest.mark.parametrize("labels", [{"background": 0, "whole": [1, 2]}, {"background": 0.0, "axon": 1.0}])
+def test_the_fault_of_dataset_json_is_told_and_not_that_it_holds_no_regions(tmp_path, labels):
+    write(tmp_path, labels)
+    with pytest.raises(DataError) as error:
+        open_layout(tmp_path)
+    assert "no annotation file" not in str(error.value)
+    assert "label" in error.value.found

@@ -122,3 +122,39 @@ def test_colours_that_number_objects_are_a_warning(tmp_path):
     assert reading.is_numbered
     reading, (finding,) = decide_reading(paths, Declared(masks_are="classes"))
     assert (finding.code, finding.level) == ("MASK_COLOURS", "warning") and "36 of 36 colours" in finding.message
+
+
+def test_class_colours_that_differ_slightly_stay_apart(tmp_path):
+    """Truck and car differ by six of 256 levels; an edge elsewhere must not join them."""
+    colors = ((0, 0, 0), (0, 0, 142), (0, 0, 136), (220, 20, 60))
+    truth = [np.pad(labels(i, SIZE, classes=4), ((0, 8), (0, 0))) for i in range(3)]
+    pictures = [np.array(rgb(ids, colors)) for ids in truth]
+    for pixels in pictures:
+        pixels[-5:, 20:90] = colors[3]
+        pixels[-6, 20:90] = (110, 10, 30)  # between a class and the ground
+    paths = write(tmp_path, [Image.fromarray(pixels) for pixels in pictures])
+    reading, findings = decide_reading(paths, Declared(classes=("ground", "car", "truck", "person"), colors=colors))
+    assert "MASK_ANTIALIASED" in {f.code for f in findings}
+    for path, ids in zip(paths, truth, strict=True):
+        assert np.array_equal(reading.labels(path)[0][:-8], ids[:-8])
+
+
+def test_the_declared_ignore_value_is_obeyed_where_palettes_disagree(tmp_path):
+    truth, paths = [labels(i, SIZE, classes=3) for i in range(3)], []
+    for i, ids in enumerate(truth):
+        stored = np.array([0, 1, 2] if i else [0, 2, 1], np.uint8)[ids]
+        stored[40:44] = 255
+        mask = Image.fromarray(stored, "P")
+        mask.putpalette(
+            [0, 0, 0, *((255, 0, 0, 0, 255, 0) if i else (0, 255, 0, 255, 0, 0)), *[7] * 756, 224, 224, 192]
+        )
+        paths.append(save(tmp_path / f"m{i}.png", mask))
+    reading, findings = decide_reading(paths, Declared(ignore=255))
+    assert reading.label_space.colors == ((0, 0, 0), (0, 255, 0), (255, 0, 0)) and len(findings) == 1
+    assert "#e0e0c0, of value 255, is not known" in reading.words
+    for path, ids in zip(paths, truth, strict=True):
+        found, valid = reading.labels(path)
+        void = np.zeros(SIZE, bool)
+        void[40:44] = True
+        assert np.array_equal(valid, ~void)
+        assert np.array_equal(found[valid], np.array([0, 2, 1])[ids][valid])

@@ -7,7 +7,7 @@ from limner.core.errors import DataError
 from limner.data.checks import examine
 from limner.data.open_layout import open_layout
 from limner.data.pixels import load_header, load_image, raw_mask
-from limner.data.stacks import num_frames, read_frame, spacing_of
+from limner.data.stacks import num_frames, patient_of, read_frame, spacing_of
 
 rng = np.random.default_rng(3)
 
@@ -96,26 +96,75 @@ def test_nifti_slices_are_axial_whatever_the_stored_orientation(tmp_path):
     assert spacing_of(tmp_path / "images" / "ct.nii.gz") == (0.5, 2.0)
 
 
-def test_dicom_slices_have_their_unit_and_patient(tmp_path):
+@pytest.mark.parametrize("with_background", [True, False])
+def test_maps_of_classes_in_a_volume_become_ids_or_are_refused(tmp_path, with_background):
+    nibabel = pytest.importorskip("nibabel")
+    ids = rng.integers(0, 3, (7, 5, 4))
+    maps = np.eye(3, dtype=np.uint8)[ids][..., 0 if with_background else 1 :]
+    for folder, values in (("images", ids.astype(np.int16) * 90), ("masks", maps)):
+        (tmp_path / folder).mkdir()
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / folder / "ct.nii.gz")
+    item = open_layout(tmp_path)[1].items[2]
+    if with_background:
+        np.testing.assert_array_equal(raw_mask(item).values, load_image(item)[..., 0] // 90)
+        assert len(examine(tmp_path).reading.label_space) == 3
+        return
+    with pytest.raises(DataError, match=r"ct.nii.gz holds masks of shape \(5, 7, 2\)"):
+        raw_mask(item)
+    assert any(found.level == "error" for found in examine(tmp_path).findings)
+
+
+def test_all_slices_of_a_volume_have_one_dtype(tmp_path):
+    """One value below zero, or above 16 bit, anywhere in the file."""
+    nibabel = pytest.importorskip("nibabel")
+    values = rng.integers(0, 900, (7, 5, 4)).astype(np.int16)
+    values[2, 3, 3] = -7
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "ct.nii")
+    np.save(tmp_path / "a.npy", values.transpose(2, 1, 0))
+    np.save(tmp_path / "b.npy", np.abs(values.transpose(2, 1, 0)).astype(">u2"))
+    for name, dtype in (("ct.nii", np.float32), ("a.npy", np.float32), ("b.npy", np.uint16)):
+        frames = [read_frame(tmp_path / name, i) for i in range(4)]
+        assert {frame.dtype for frame in frames} == {np.dtype(dtype)}
+        assert np.array_equal(
+            np.sort(np.ravel(frames)), np.sort(np.abs(values) if name == "b.npy" else values, axis=None)
+        )
+        frames[0][:] = 0  # a picture is the caller's own
+        assert read_frame(tmp_path / name, 0).any()
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "ct.nii").rename(tmp_path / "images/ct.nii")
+    nibabel.save(nibabel.Nifti1Image((values > 400).astype(np.uint8), np.eye(4)), tmp_path / "masks/ct.nii")
+    assert "BIT_DEPTH" not in {found.code for found in examine(tmp_path).findings}
+
+
+def dicom(path, stored, **tags):
+    """A DICOM file of one slice; tags may be left empty by None."""
     pydicom = pytest.importorskip("pydicom")
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
-    stored = rng.integers(0, 4000, (5, 7)).astype(np.uint16)
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
     meta.MediaStorageSOPInstanceUID = "1.2.3"
-    file = FileDataset(str(tmp_path / "s.dcm"), {}, file_meta=meta, preamble=b"\0" * 128)
-    file.PatientID, file.Rows, file.Columns = "P7", 5, 7
+    file = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3"
+    file.Rows, file.Columns = stored.shape
     file.BitsAllocated = file.BitsStored = 16
-    file.HighBit, file.PixelRepresentation, file.SamplesPerPixel = 15, 0, 1
-    file.PhotometricInterpretation, file.RescaleSlope, file.RescaleIntercept = "MONOCHROME2", "2", "-1024"
-    file.PixelSpacing = ["0.5", "0.75"]
+    file.HighBit, file.PixelRepresentation, file.SamplesPerPixel = 15, int(stored.dtype.kind == "i"), 1
+    file.PhotometricInterpretation = "MONOCHROME2"
+    for name, value in tags.items():
+        setattr(file, name, value)
     file.PixelData = stored.tobytes()
-    (tmp_path / "images").mkdir()
-    pydicom.dcmwrite(tmp_path / "images" / "s.dcm", file)
+    path.parent.mkdir(exist_ok=True)
+    pydicom.dcmwrite(path, file)
+    return path
+
+
+def test_dicom_slices_have_their_unit_and_patient(tmp_path):
+    stored = rng.integers(0, 4000, (5, 7)).astype(np.uint16)
+    tags = {"PatientID": "P7", "RescaleSlope": "2", "RescaleIntercept": "-1024", "PixelSpacing": ["0.5", "0.75"]}
+    dicom(tmp_path / "images" / "s.dcm", stored, **tags)
     np.testing.assert_array_equal(read_frame(tmp_path / "images" / "s.dcm")[..., 0], stored * 2.0 - 1024)
     assert spacing_of(tmp_path / "images" / "s.dcm") == (0.5, 0.75)
     (tmp_path / "masks").mkdir()
@@ -123,3 +172,22 @@ def test_dicom_slices_have_their_unit_and_patient(tmp_path):
     _, layout = open_layout(tmp_path)
     assert [item.name for item in layout.items] == ["images/s.dcm"]
     assert examine(tmp_path).facts["images/s.dcm"].patient == "P7"
+
+
+def test_empty_dicom_tags_mean_their_defaults(tmp_path):
+    stored = rng.integers(0, 4000, (5, 7)).astype(np.uint16)
+    empty = dict.fromkeys(("RescaleSlope", "RescaleIntercept", "PixelSpacing", "PatientID"))
+    path = dicom(tmp_path / "s.dcm", stored, **empty)
+    np.testing.assert_array_equal(read_frame(path)[..., 0], stored)
+    assert spacing_of(path) is None and patient_of(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits", "ends"), [(np.uint16, 16, (0, 65535)), (np.uint16, 12, (0, 4095)), (np.int16, 12, (-2048, 2047))]
+)
+def test_dicom_pictures_whose_smallest_value_is_white_are_turned_round(tmp_path, dtype, bits, ends):
+    stored = rng.integers(*ends, (5, 7), endpoint=True).astype(dtype)
+    tags = {"BitsStored": bits, "HighBit": bits - 1, "RescaleSlope": "2", "RescaleIntercept": "-10"}
+    path = dicom(tmp_path / "s.dcm", stored, PhotometricInterpretation="MONOCHROME1", **tags)
+    found = read_frame(path)[..., 0]
+    np.testing.assert_array_equal(found, (sum(ends) - stored.astype(int)) * 2.0 - 10)

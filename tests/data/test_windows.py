@@ -174,7 +174,10 @@ def test_a_header_that_claims_more_than_memory_holds(tmp_path, monkeypatch):
         monkeypatch.setattr(room, "free_memory", lambda free=free: free)
         with pytest.raises(MachineError) as caught:
             read_image(tmp_path / name)
-        assert f"{name} claims {size} pixels" in caught.value.found and f"{free / 2**20:.0f} MiB are free" in caught.value.found
+        assert (
+            f"{name} claims {size} pixels" in caught.value.found
+            and f"{free / 2**20:.0f} MiB are free" in caught.value.found
+        )
         assert "tiled TIFF" in caught.value.fix
     assert isinstance(open_windows(tmp_path / "a.tif"), windows_tiff.TiffWindows)  # by windows it can be read
     monkeypatch.undo()

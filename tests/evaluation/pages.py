@@ -111,5 +111,6 @@ def make_rich_page():
             {"name": "otsu<i>", "dice": 0.25, "lo": 0.2, "hi": 0.3, "seconds": 0.01},
             {"name": "canny", "dice": float("nan"), "lo": float("nan"), "hi": float("nan"), "seconds": 0.1},
         ],
+        seconds_per_picture=0.0625,
         suspects=[draw_suspect(EVIL, f"missed whole {EVIL}", image, pairs[0][1][1], pairs[0][1][0])],
     )  # fmt: skip

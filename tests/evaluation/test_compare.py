@@ -116,7 +116,7 @@ def test_too_few_to_tell_and_no_difference_at_all():
     same = against([[0.1] * 9], [[0.1] * 9])
     assert same.of("dice").verdict == "same" and "same Dice on each of 9 pictures" in same.sentence
     nowhere = against([[math.nan] * 6], [[0.5] * 6])
-    assert nowhere.of("dice").verdict == "unclear" and "on no picture" in nowhere.sentence
+    assert nowhere.of("dice").verdict == "unclear" and "On no picture is Dice defined" in nowhere.sentence
     one_group = against([random.random(20)], [random.random(20)], groups=["x"] * 20)
     assert one_group.of("dice").verdict == "unclear"
 

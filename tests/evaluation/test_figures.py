@@ -33,12 +33,17 @@ HISTORY = [
 ]
 
 
-def test_curves_leave_out_gaps_and_mark_the_best():
+def test_curves_leave_out_gaps_and_mark_what_was_kept():
     loss = curve_figure(HISTORY, "train_loss", "Loss").axes[0].lines[0]
     assert loss.get_xdata() == pytest.approx([100 / 60, 200 / 60, 400 / 60])
     assert list(loss.get_ydata()) == [0.9, 0.5, 0.4]
-    best = curve_figure(HISTORY, "val_dice", "Dice", best=True).axes[0]
-    assert best.lines[1].get_xydata().tolist() == [[5.0, 0.75]]
+    kept = curve_figure(HISTORY, "val_dice", "Dice", kept=40).axes[0]  # a later one that is not measurably worse
+    assert kept.lines[1].get_xydata().tolist() == [[400 / 60, 0.5]]
+    assert [text.get_text() for text in kept.texts] == ["kept 0.500"]
+    for step in (None, 10, 41):  # none, one without a value, one that there is not
+        assert len(curve_figure(HISTORY, "val_dice", "Dice", kept=step).axes[0].lines) == 1
+    marked = plots_of(report(), history=HISTORY, kept_step=20)["validation_dice"]().axes[0]
+    assert marked.lines[1].get_xydata().tolist() == [[200 / 60, 0.25]]
     assert curve_figure(HISTORY, "nothing", "x") is None and curve_figure(HISTORY[:1], "train_loss", "x") is None
 
 

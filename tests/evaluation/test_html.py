@@ -181,6 +181,8 @@ def test_pictures_confusion_and_others_are_those_of_the_files(twins):
     assert table.tolist() == summary["confusion"]["pixels"]
     assert {k: v["dice"] for k, v in rows_of(text, "data-baseline").items()} == {"otsu<i>": 0.25, "canny": None}
     assert [row["dice"] for row in details["baselines"]] == [0.25, None]
+    keys = {a["data-key"]: a["data-value"] for _, a in Outline(text).seen if "data-key" in a}
+    assert json.loads(keys["seconds-per-picture"]) == details["seconds_per_picture"] == 0.0625
     assert rows_of(text, "data-fold")["1"] == {visible(EVIL): 0.6, "<b>wall</b>": None}
     assert rows_of(text, "data-empty-class") == {
         visible(name): case for name, case in summary["empty_cases"].items() if case["n"]

@@ -148,8 +148,36 @@ def test_flips_average_a_one_sided_network():
     assert plain[0, 0] > 0.9 > 0.1 > plain[0, -1] and np.allclose(both, 0.5)
 
 
+@pytest.mark.parametrize("size", [(1, 9), (9, 1), (1, 1), (4, 6)])
+def test_mirrored_pictures_of_one_pixel_lie_forward_in_memory(size):
+    """Torch refuses arrays that are read backwards, which NumPy allows along an axis of one pixel."""
+    image, mask = picture(size)
+
+    def forward(batch):
+        assert min(batch.strides) > 0 and batch.flags.c_contiguous
+        return 8 * batch[:, :1]
+
+    assert np.array_equal(segment(image, forward, flips="xy").labels, mask)
+
+
 def test_activations_are_stable():
     one = activate(np.array([[[[-1e5, 0.0, 1e5]]]], np.float32))
     assert one.dtype == np.float32 and np.allclose(one, [[[[0, 0.5, 1]]]])
     many = activate(np.array([1e5, 0.0, 1e5], np.float32).reshape(1, 3, 1, 1))
     assert np.allclose(many.ravel(), [0.5, 0, 0.5])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 1.5])
+def test_scores_of_overlapping_tiles_stay_in_range(temperature):
+    """Weights of tiles add up to 1 + 2**-23 in places; where all tiles are sure, their mean must not be more than sure."""
+    image = np.full((700, 900, 3), 255, np.uint8)
+
+    class Sure:
+        def __call__(self, batch):
+            return np.full((len(batch), 1, *batch.shape[2:]), 20.0, np.float32)
+
+    scores = segment(image, Sure(), scores=True, tile=256, temperature=temperature).scores
+    assert scores.max() <= 1 and scores.min() > 0.999
+    contract = dataclasses.replace(CONTRACT, tile=256)
+    maps = NetworkSegmenter(Sure(), contract, TWO, 3).native_maps(Sample("p.png", image))
+    assert maps.max() <= 1

@@ -87,6 +87,16 @@ def test_one_size_for_all_pictures(target):
     assert np.abs(rows.read(0, target[0]) - whole(image, contract)).max() < 0.005
 
 
+@pytest.mark.parametrize("channels", [5, 7])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("target", [(13, 22), (60, 75), (9, 80)])
+def test_rows_of_many_channels(channels, dtype, target):
+    image = smooth(37, 53, channels, dtype)
+    contract = dataclasses.replace(CONTRACT, channels=channels, resize_hw=target, normalization="percentile")
+    rows = WindowedRows(ArraySource(image), contract, channels)
+    assert np.abs(rows.read(0, target[0]) - whole(image, contract, channels)).max() < 0.01
+
+
 def test_the_network_gets_its_channels_or_an_error():
     gray = smooth(9, 7, 1, "uint8")
     rows = WindowedRows(ArraySource(gray), CONTRACT, 3).read(2, 5)

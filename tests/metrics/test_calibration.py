@@ -159,6 +159,13 @@ def test_fitting_lowers_the_error():
     assert temperature == pytest.approx(2.5, rel=0.1) and errors[1] < 0.3 * errors[0]
 
 
+def test_rounding_beyond_the_range_is_no_fault():
+    sure = np.array([1 + 2**-23, -(2**-24), 1.0, 0.0], np.float32)
+    answer = np.array([True, False, True, False])
+    found = reliability(sure, answer, answer)
+    assert found.ece == 0 and found.brier == 0 and found.pixels[-1] == 4
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(ShapeError):
         reliability(SCORES, PRED.T, TRUTH)

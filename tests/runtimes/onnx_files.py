@@ -26,6 +26,24 @@ def write_convolution(path, channels=3, maps=2, seed=0):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
+def write_square(path):
+    """Each pixel plus the mean of all products of two pixels: needs memory for the square of the number of pixels."""
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["row"], axis=0),
+        helper.make_node("Transpose", ["row"], ["column"], perm=[1, 0]),
+        helper.make_node("MatMul", ["column", "row"], ["products"]),
+        helper.make_node("ReduceMean", ["products"], ["mean"], keepdims=1),
+        helper.make_node("Reshape", ["mean", "ones"], ["one"]),
+        helper.make_node("Add", ["image", "one"], ["logits"]),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "square", [value("image", TensorProto.FLOAT, [1, 1, "h", "w"])],
+        [value("logits", TensorProto.FLOAT, [1, 1, "h", "w"])], [numpy_helper.from_array(np.ones(4, np.int64), "ones")],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
 def convolve(batch, channels=3, maps=2, seed=0):
     """What the file computes, in float64, shift by shift."""
     kernel, bias = weights(channels, maps, seed)

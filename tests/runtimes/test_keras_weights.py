@@ -1,5 +1,11 @@
 """The networks of systems A to D are the published ones: same number of weights, same answers as an independent Keras build."""
 
+import contextlib
+import json
+import pathlib
+import warnings
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +78,62 @@ def test_code_in_a_file_is_refused(tmp_path):
     path = tmp_path / "lambda.keras"
     keras.Model(inputs, keras.layers.Lambda(lambda x: x * 2)(inputs)).save(path)
     with pytest.raises(DataError, match="'Lambda', which is code"):
+        read_keras(path)
+
+
+def test_a_file_is_inspected_as_it_will_be_read(tmp_path):
+    """A harmless network in a ZIP behind an HDF5 file with code; Keras reads the HDF5 file, as the name says."""
+    inputs = keras.Input((8, 8, 1))
+    code, good, both = (tmp_path / name for name in ("code.h5", "good.keras", "both.h5"))
+    keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs)).save(good)
+    mark = keras.layers.Lambda(lambda x: (pathlib.Path("MARKER").touch(), x)[1])
+    with contextlib.chdir(tmp_path):
+        model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(mark(inputs)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that this format is old
+            model.save(code)
+        (tmp_path / "MARKER").unlink()  # the layer ran when the model was built
+        both.write_bytes(code.read_bytes())
+        with zipfile.ZipFile(good) as archive, zipfile.ZipFile(both, "a") as appended:
+            appended.writestr("config.json", archive.read("config.json"))
+        with pytest.raises(DataError, match="'Lambda', which is code"):
+            read_keras(code)
+        with pytest.raises(DataError, match=r"both\.h5 is a ZIP archive"):
+            read_keras(both)
+        assert not (tmp_path / "MARKER").exists()
+    for name in ("renamed.h5", "renamed.hdf5"):
+        (tmp_path / name).write_bytes(good.read_bytes())
+        with pytest.raises(DataError, match="is a ZIP archive"):
+            read_keras(tmp_path / name)
+    (tmp_path / "hdf.keras").write_bytes(code.read_bytes())
+    with pytest.raises(DataError, match=r"hdf\.keras cannot be read"):
+        read_keras(tmp_path / "hdf.keras")
+    (tmp_path / "GOOD.KERAS").write_bytes(good.read_bytes())
+    with pytest.raises(DataError, match=r"neither \.keras nor \.h5"):
+        read_keras(tmp_path / "GOOD.KERAS")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"class_name": "TorchModuleWrapper", "module": "keras.layers", "config": {"module": "AAAA"}},
+        {"class_name": "TFSMLayer", "module": "keras.layers", "config": {"filepath": "/x"}},
+        {"class_name": "Conv2D", "module": "keras_of_somebody.layers", "config": {}},
+        {"class_name": "Conv2D", "module": "os", "config": {}},
+        {"class_name": "Conv2D", "module": "keras.layers", "registered_name": "mine>Conv2D", "config": {}},
+        {"class_name": "function", "module": "builtins", "config": "get_file"},
+        {"class_name": "__lambda__", "config": {"value": "AAAA"}},
+        {"class_name": "Layer2027", "module": "keras.layers", "config": {}},
+        {"class_name": ["Lambda"], "module": "keras.layers", "config": {}},
+    ],
+)
+def test_only_classes_that_are_known_to_run_nothing_pass(tmp_path, entry):
+    """Wherever they stand, also as the argument of a layer."""
+    path = tmp_path / "model.keras"
+    good = {"class_name": "Conv2D", "module": "keras.layers", "registered_name": None, "config": {"x": [{"y": entry}]}}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Functional", "config": {"layers": [good]}}))
+    with pytest.raises(DataError, match="which is code of its own"):
         read_keras(path)
 
 

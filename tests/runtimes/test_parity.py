@@ -8,13 +8,14 @@ import pytest
 from limner.core.bundle import Bundle, InputContract
 from limner.core.errors import BundleError
 from limner.core.labels import LabelSpace
+from limner.runtimes.decision import Decision, decide
 from limner.runtimes.parity import (
     VECTOR_SHAPES,
     VECTORS,
     Parity,
     check_vectors,
     compare,
-    decide,
+    compare_logits,
     failures_bfloat16,
     failures_float32,
     read_vectors,
@@ -88,6 +89,26 @@ def test_labels_have_a_stricter_limit_in_float32_than_in_bfloat16():
     assert "0.0500% of the pixels have another label (at most 0.01%)" in failures_float32(parity)
     assert failures_bfloat16(parity) == []
     assert failures_bfloat16(dataclasses.replace(parity, label_disagreement=0.0011, max_abs_logit_difference=0.3))
+
+
+def test_maps_that_tell_objects_apart_are_held_to_their_spread():
+    """Maps 1 and 2 lie behind one map of a class; the first of them differs by 1 of 20 in half of the pixels."""
+    expected = np.zeros((2, 3, 2, 2), np.float32)
+    expected[:, 1] = [[-10, 10], [0, 0]]
+    found = expected.copy()
+    found[:, 1, 0] += 1
+    found[0, 2, 0, 0] = 0.1  # spread 0 counts as 1: 0.1 in one of eight pixels
+
+    def candidate(batch):
+        return found[: len(batch)]
+
+    pairs = [(expected, expected), (expected[:1], expected[:1])]
+    parity = compare_logits(pairs, candidate, Decision(0.5, 1))
+    assert parity.map_difference == pytest.approx(0.5 / 20) and parity.label_disagreement == 0
+    assert failures_bfloat16(parity) and not failures_bfloat16(parity, maps=False)
+    assert "a map of objects differs by 2.50% on average (at most 2%)" in failures_bfloat16(parity)
+    assert failures_bfloat16(dataclasses.replace(parity, map_difference=0.0199)) == []
+    assert compare_logits(pairs, candidate, Decision(0.5)).map_difference == 0
 
 
 def stops(batch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from limner.server.refused import Refused
-from limner.server.token import MOST_FAILURES, Access, find_token
+from limner.server.token import MOST_FAILURES, SHORT, Access, find_token
 from tests.security.conftest import TOKEN
 from tests.security.served import serve
 
@@ -127,10 +127,21 @@ def test_guessing_is_slowed_down_and_the_cookie_of_others_still_works():
     found = [status for status, _ in statuses]
     assert found == sorted(found) and 0 <= found.count(401) - MOST_FAILURES <= 1  # patience grows back while we try
     assert all(wait and wait > 1 for status, wait in statuses if status == 429)
-    with pytest.raises(Refused):
-        access.check(TOKEN, None, address="1.2.3.4")  # even the right one has to wait
+    access.check(TOKEN, None, address="1.2.3.4")  # nobody guesses this one, and callers behind a proxy share an address
     access.check(None, session, address="1.2.3.4")
     access.check(TOKEN, None, address="5.6.7.8")
+
+
+def test_a_token_that_can_be_guessed_has_to_wait_like_the_wrong_ones():
+    short = TOKEN[: SHORT - 1]
+    access = Access(short, port=1)
+    for _ in range(20):
+        with pytest.raises(Refused):
+            access.check("wrong", None, address="1.2.3.4")
+    with pytest.raises(Refused) as caught:
+        access.check(short, None, address="1.2.3.4")
+    assert caught.value.status == 429
+    access.check(short, None, address="5.6.7.8")
 
 
 def test_twenty_wrong_tokens_over_http_are_slowed_down():

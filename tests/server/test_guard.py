@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+import os
+import sys
 import time
 
 import pytest
 
+import limner
 from limner.core.errors import UsageError
 from limner.server.guard import Guard
 from limner.server.metrics import Metrics
 from limner.server.refused import Refused
 from limner.server.settings import Settings
-from limner.server.token import MOST_FAILURES, Access, find_token
+from limner.server.token import MOST_FAILURES, SHORT, Access, find_token
+from tests.cli.call import limner as call
+from tests.cli.call import refused
 from tests.server.fakes import Threshold, opening
 from tests.server.pictures import array, encoded
 
@@ -75,6 +80,46 @@ def test_the_address_that_was_called_is_a_name_too(host, status):
     }  # fmt: skip
     asyncio.run(guard(scope, None, send))
     assert sent[0]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("own", "host", "status"),
+    [
+        ("::ffff:10.0.0.5", "10.0.0.5:8000", 204),  # an IPv4 caller of a socket that listens on ::
+        ("::ffff:10.0.0.5", "[::ffff:10.0.0.5]:8000", 204),
+        ("10.0.0.5", "[::ffff:a00:5]", 204),
+        ("2001:db8::5", "[2001:DB8:0:0::5]:8000", 204),
+        ("fe80::1%eth0", "[fe80::1]", 204),
+        ("::ffff:10.0.0.5", "10.0.0.6", 403),
+        ("::ffff:10.0.0.5", "[::a00:5]", 403),
+        ("::ffff:10.0.0.5", "[::ffff:10.0.0.6]", 403),
+        ("::ffff:10.0.0.5", "10.0.0.5.evil.example", 403),
+        (
+            "::ffff:10.0.0.5",
+            "167772165",
+            403,
+        ),  # the same number, which browsers read as an address and this server as a name
+        ("::ffff:10.0.0.5", "evil.example", 403),
+        ("/run/limner.sock", "10.0.0.5", 403),
+        (None, "10.0.0.5", 403),
+    ],
+)
+def test_an_address_is_the_same_however_it_is_written(own, host, status):
+    statuses = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def send(message):
+        statuses.append(message.get("status"))
+
+    guard = Guard(app, Settings(host="::", token=TOKEN), None, Metrics())
+    scope = {
+        "type": "http", "method": "GET", "path": "/readyz", "query_string": b"", "client": ("10.0.0.9", 5),
+        "server": (own, 8000), "headers": [(b"host", host.encode())],
+    }  # fmt: skip
+    asyncio.run(guard(scope, None, send))
+    assert statuses[0] == status
 
 
 @pytest.mark.parametrize(
@@ -164,10 +209,7 @@ def test_the_start_link_opens_once(locked, caplog):
     assert TOKEN not in repr(locked.settings)
 
 
-def test_guessing_is_slowed_down_and_a_cookie_is_not():
-    access = Access(TOKEN, port=1)
-    session = access.exchange(access.start_token(), address="a")
-
+def asker(access):
     def status(**shown):
         try:
             access.check(shown.get("bearer"), shown.get("cookie"), address=shown.get("address", "a"))
@@ -175,11 +217,37 @@ def test_guessing_is_slowed_down_and_a_cookie_is_not():
             return refused.status
         return 200
 
-    assert [status(bearer=f"x{i}") for i in range(20)] == [401] * MOST_FAILURES + [429] * (20 - MOST_FAILURES)
-    assert status(bearer=TOKEN) == 429  # or guesses could be told from the truth
+    return status
+
+
+SLOWED = [401] * MOST_FAILURES + [429] * (20 - MOST_FAILURES)
+
+
+def test_guessing_is_slowed_down_and_a_cookie_is_not():
+    short = TOKEN[: SHORT - 1]
+    access = Access(short, port=1)
+    session = access.exchange(access.start_token(), address="a")
+    status = asker(access)
+    assert [status(bearer=f"x{i}") for i in range(20)] == SLOWED
+    assert status(bearer=short) == 429  # or guesses could be told from the truth
     assert status(cookie=session) == 200
-    assert status(bearer=TOKEN, address="b") == 200
+    assert status(bearer=short, address="b") == 200
     assert status(cookie="x") == 429 and status() == 401
+
+
+def test_wrong_tokens_of_one_caller_do_not_lock_out_another_behind_the_same_proxy():
+    """A token that nobody can guess passes at once; the wrong ones stay slowed down."""
+    access = Access(TOKEN[:SHORT], port=1)
+    link, status = access.start_token(), asker(access)
+    assert [status(bearer=f"x{i}") for i in range(20)] == SLOWED
+    assert status(bearer=TOKEN[:SHORT]) == 200
+    assert status(bearer="x") == 429 and status(bearer=TOKEN[: SHORT - 1]) == 429
+    with pytest.raises(Refused) as caught:
+        access.exchange("x", address="a")
+    assert caught.value.status == 429
+    assert access.exchange(link, address="a")
+    with pytest.raises(Refused):
+        access.exchange(link, address="a")
 
 
 def test_a_new_start_token_ends_the_one_before():
@@ -201,9 +269,39 @@ def test_where_a_token_stands(tmp_path, monkeypatch):
     assert len({find_token("auto") for _ in range(3)}) == 3
     monkeypatch.setenv("LIMNER_TOKEN", "inherited")
     assert find_token(None) == "inherited"
-    for text in ("env:NOT_THERE", f"file:{tmp_path}/none", "two words", "ümlaut"):
+    for text in ("env:NOT_THERE", f"file:{tmp_path}/none", "two words", "ümlaut", ""):
         with pytest.raises(UsageError):
             find_token(text)
+
+
+def test_an_empty_token_leaves_no_server_open(monkeypatch):
+    """As where a script's variable is not set: ``--token "$TOKEN"``, ``LIMNER_TOKEN=$TOKEN``."""
+    monkeypatch.delenv("LIMNER_TOKEN", raising=False)
+    with pytest.raises(UsageError, match="token is empty") as caught:
+        limner.serve("otsu", token="", port=0)
+    assert caught.value.where == "--token"
+    monkeypatch.setattr(sys, "orig_argv", ["python", "limner", "serve", "otsu", "--token", ""])
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("started over"))
+    assert "the token is empty" in refused(call("serve", "otsu", "--token", "", "--port", 0), code=2)
+    monkeypatch.setenv("LIMNER_TOKEN", "")
+    with pytest.raises(UsageError, match="token is empty") as caught:
+        limner.serve("otsu", port=0)
+    assert "LIMNER_TOKEN" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"runtime": "foo"}, "unknown runtime 'foo'"),
+        ({"port": 70_000}, "--port 70000"),
+        ({"port": -1}, "--port -1"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_before_anything_starts(options, words):
+    """Also where it is of no consequence: a classical method needs no runtime."""
+    with pytest.raises(UsageError, match=words) as caught:
+        limner.serve("otsu", **options)
+    assert caught.value.expected
 
 
 def test_an_open_door_to_a_network_is_refused():

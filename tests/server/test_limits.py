@@ -11,9 +11,9 @@ import pytest
 from limner.server import patience
 from limner.server.held import Held
 from limner.server.limits import Limits
-from limner.server.loaded import ModelSpec
+from limner.server.loaded import ModelSpec, Opened
 from limner.server.refused import Refused
-from tests.server.fakes import Threshold, opening
+from tests.server.fakes import SPACE, Threshold, opening
 from tests.server.pictures import array, encoded
 
 FILE = encoded(array())
@@ -140,6 +140,25 @@ def test_a_full_queue_is_told_before_the_body_is_read(serving):
         assert answer.startswith("HTTP/1.1 429") and "retry-after: " in answer.lower()
         assert server.client.get("/readyz").status_code == 200  # busy is not unwell
         segmenter.gate.set()
+
+
+def test_a_full_queue_refuses_nothing_that_another_model_answers(serving):
+    """Where the body names the model, as forms and JSON do, nobody knows before it is read whose queue is meant."""
+    busy, free = Threshold(), Threshold()
+    specs = (ModelSpec("m", "m"), ModelSpec("free", "free"))
+    server = serving(
+        lambda spec: Opened(busy if spec.name == "m" else free, SPACE), specs=specs, limits=Limits(queue=1)
+    )
+    form = {"files": {"image": ("a.png", FILE)}}
+    busy.gate.clear()
+    with held_requests(server, 2):
+        assert server.client.post("/v1/predict", **form, data={"model": "free"}).status_code == 200
+        assert server.client.post("/v1/predict/batch", **form, data={"model": "free"}).status_code == 200
+        assert server.client.post("/v1/predict", **form, params={"model": "free"}).status_code == 200
+        for named in ({}, {"params": {"model": ""}}, {"params": {"model": "m"}}, {"data": {"model": "m"}}):
+            answer = server.client.post("/v1/predict", **form, **named)
+            assert answer.status_code == 429 and "retry-after" in answer.headers, named
+        busy.gate.set()
 
 
 def test_work_that_waited_too_long_is_not_done(serving):

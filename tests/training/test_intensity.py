@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from limner.training.intensity import blur_matrix, compress, low_resolution_matrix, lower_resolution
+from limner.training.augment import Variation
+from limner.training.intensity import blur_matrix, change_intensity, compress, low_resolution_matrix, lower_resolution
 
 
 def patch(size_hw=(40, 56), channels=3, seed=0):
@@ -34,7 +35,7 @@ def test_compression_keeps_red_red():
     assert np.abs(compress(image, 90) - image).max() < 6
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 7])
 def test_low_resolution_takes_the_fine_and_leaves_the_coarse(channels):
     size_hw = (60, 90)
     y, x = np.mgrid[: size_hw[0], : size_hw[1]]
@@ -42,7 +43,9 @@ def test_low_resolution_takes_the_fine_and_leaves_the_coarse(channels):
     coarse = 120 + 80 * np.sin(x / 25) * np.cos(y / 30)
     image = np.repeat((fine - 125 + coarse)[..., None], channels, axis=2).astype(np.float32)
     low = lower_resolution(image, 3.0)
-    assert low.shape == image.shape
+    assert low.shape == image.shape and np.abs(low - low[..., :1]).max() < 1e-3
+    for shrink in (2.7, 4.1):  # no whole number of pixels
+        assert lower_resolution(image[:53, :87], shrink).shape == (53, 87, channels)
     assert np.abs(low[4:-4, 4:-4, 0] - coarse[4:-4, 4:-4]).mean() < 4 < np.abs(image[..., 0] - coarse).mean()
 
 
@@ -53,6 +56,15 @@ def test_low_resolution_averages_what_a_large_pixel_covers(shrink):
     low = lower_resolution(noise, shrink)
     assert abs(low.mean() - noise.mean()) < 0.5
     assert 0.6 * 20 / shrink < low.std() < 1.05 * 20 / shrink
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5, 7, 513])
+def test_all_changes_take_any_number_of_channels(channels):
+    """Every channel as if it were alone; contrast is about the mean of all, so all have the same here."""
+    image = np.repeat(patch((21, 34), 1), channels, axis=2)
+    variation = Variation(np.eye(2, 3), 1.2, 5.0, 1.1, (), 0.0, 0.9, False, 0, shrink=2.7)
+    found, alone = change_intensity(variation, image), change_intensity(variation, image[..., :1])
+    assert found.shape == image.shape and np.abs(found - alone).max() < 0.02
 
 
 @pytest.mark.parametrize("size_hw", [(40, 56), (5, 7), (3, 64)])

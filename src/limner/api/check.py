@@ -29,15 +29,15 @@ def check(
     Raises
     ------
     DataError : there is nothing to read, or ``limner.toml`` or ``splits.csv`` cannot be obeyed.
-    OutputError : `out` exists or may not be written.
+    OutputError : `out` exists, is or holds `data`, or may not be written.
     """
     data, out = Path(data), None if out is None else Path(out)
     if out is not None:
-        check_output(out, overwrite=overwrite)
+        check_output(out, overwrite=overwrite, inputs=[data])
     examination = examine(data, listener=listener)
     report = examination.report()
     if out is not None:
-        prepare_output(out, overwrite=overwrite)
+        prepare_output(out, overwrite=overwrite, inputs=[data])
         write_json(out / "check.json", report.as_dict())
         sheet, pictures = make_sheet(examination, data, listener=listener)
         write_text(out / "contact_sheet.html", render_contact_sheet(sheet))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from limner.api.calibrate import FEWEST_PICTURES, with_temperature
 from limner.api.choose_objects import choose_objects
@@ -11,6 +12,7 @@ from limner.api.choose_rules import choose_rules
 from limner.api.confidence import expected_dice, fit_confidence
 from limner.api.judged_confidence import dice_of_picture
 from limner.api.learn_inputs import learn_inputs
+from limner.api.rule_gain import MARGIN
 from limner.api.validated import Validated, predict_validation
 from limner.core.answers import CONFIDENCE, INPUTS, POSTPROCESS
 from limner.core.bundle import Bundle
@@ -58,16 +60,32 @@ def fit_answers(bundle: Bundle, dataset: Dataset, split: Split, recipe: Recipe, 
 def _with_rules(bundle: Bundle, seen: Sequence[Validated], listener: Listener) -> Bundle:
     """The bundle with the rules that pass; a threshold goes into its contract, which every runtime obeys."""
     space = bundle.label_space
-    chosen = choose_rules(seen, space, threshold=bundle.contract.threshold, listener=listener)
+    if bundle.contract.objects is not None and len(space) == 2:
+        chosen = _no_rules_of_objects(len(seen))
+    else:
+        chosen = choose_rules(seen, space, threshold=bundle.contract.threshold, listener=listener)
     bundle = dataclasses.replace(bundle, answers={**bundle.answers, POSTPROCESS: chosen})
     rules = read_rules(bundle.answers)
     if rules is None:
         listener.message(f"rules: none ({chosen['reason']})")
         return bundle
     listener.message(f"rules: {'; '.join(rules.sentences(space.names))}")
-    if rules.threshold is None or bundle.contract.objects is not None:  # that of objects was chosen already
+    if rules.threshold is None:
         return bundle
     return dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, threshold=rules.threshold))
+
+
+def _no_rules_of_objects(pictures: int) -> dict[str, Any]:
+    """No rules, in the form of `choose_rules`.
+
+    What a threshold makes of the scores of one class is never answered where objects are told apart: the labels are those of the
+    objects, which are decoded with numbers of their own, see `limner.api.choose_objects`. A rule judged on it would be a gain that
+    nobody gets.
+    """
+    return {
+        "rules": None, "pictures": pictures, "before": {}, "after": {}, "margin": MARGIN,
+        "reason": "the model tells objects apart, so its labels are those of the objects and not of a threshold",
+    }  # fmt: skip
 
 
 def with_confidence(bundle: Bundle, seen: Sequence[Validated]) -> Bundle:

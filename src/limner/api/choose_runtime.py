@@ -49,10 +49,7 @@ def open_predictor(bundle: Bundle, runtime: str) -> Predictor:
     BundleError : the bundle has no such export.
     MachineError : the runtime is not installed; for ``auto``: none that could open the bundle is.
     """
-    if runtime not in RUNTIMES:
-        raise UsageError(
-            f"unknown runtime '{runtime}'", expected=f"one of {', '.join(RUNTIMES)}", fix=nearest(runtime, RUNTIMES)
-        )
+    check_runtime(runtime)
     loaders = _loaders(bundle)
     if runtime != "auto":
         if runtime not in loaders:
@@ -61,6 +58,19 @@ def open_predictor(bundle: Bundle, runtime: str) -> Predictor:
     if not loaders:
         _refuse_all(bundle)
     return loaders[next(iter(loaders)) if len(loaders) == 1 else _fastest(bundle, loaders)]()
+
+
+def check_runtime(runtime: str) -> None:
+    """Refuse a name that is none of `RUNTIMES`, before anything is opened.
+
+    Raises
+    ------
+    UsageError : it is another.
+    """
+    if runtime not in RUNTIMES:
+        raise UsageError(
+            f"unknown runtime '{runtime}'", expected=f"one of {', '.join(RUNTIMES)}", fix=nearest(runtime, RUNTIMES)
+        )
 
 
 def _loaders(bundle: Bundle) -> dict[str, Loader]:
@@ -181,7 +191,7 @@ def _measure(bundle: Bundle, load: Loader) -> float | None:
             start = time.perf_counter()
             predictor(batch)
             seconds.append(time.perf_counter() - start)
-    except (BundleError, RuntimeError):
+    except (BundleError, RuntimeError, MemoryError):
         return None
     return float(np.median(seconds))
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from limner.api.beginning import not_asked_for
+from limner.api.run_folder import RunFolder
 from limner.classical import METHODS
 from limner.classical.segmenter import ClassicalSegmenter
 from limner.classical.tune import Tuned
@@ -78,22 +80,23 @@ def decide_recipe(method: str | Path | Recipe, changes: Mapping[str, Any]) -> Re
     return recipe
 
 
-def stored_recipe(file: Path, method: str | Path | Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe in the folder of a run that is gone on with.
+def stored_recipe(folder: RunFolder, method: str | Path | Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe in the folder of a run that is gone on with; what its first call asked for is no other value.
 
     Raises
     ------
     RecipeError : `method` or `changes` say something else.
     """
-    stored, wanted = Recipe.read(file), decide_recipe(method, changes)
-    different = [key for key in (*changes, ARCHITECTURE) if key != OPTIONS and stored.get(key) != wanted.get(key)]
+    stored, wanted = Recipe.read(folder.recipe), decide_recipe(method, changes)
+    keys = (*not_asked_for(folder, changes), ARCHITECTURE)
+    different = [key for key in keys if key != OPTIONS and stored.get(key) != wanted.get(key)]
     if any(stored.model.options.get(name, value) != value for name, value in wanted.model.options.items()):
         different.append(OPTIONS)
     if different:
         raise RecipeError(
-            f"the run in {file.parent} was started with other values of {', '.join(different)}",
+            f"the run in {folder.path} was started with other values of {', '.join(different)}",
             expected="the same ones with --resume",
-            where=str(file),
+            where=str(folder.recipe),
             fix="leave them out, or start a new run in another --out",
         )
     return stored

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.compared_runs import Run, gather, open_runs
+from limner.api.model_files import model_folders
 from limner.core.choices import nearest
 from limner.core.errors import DataError, UsageError
-from limner.core.files import prepare_output, write_json, write_text
+from limner.core.files import check_output, prepare_output, write_json, write_text
 from limner.core.protocols import Listener, Silent
 from limner.evaluation.compare import Contender, Versus, compare_two, notes_of, summary_of
 from limner.evaluation.compare_page import render_comparison
+from limner.evaluation.fold_scores import OUT_OF_FOLD
 from limner.evaluation.stored import StoredScores
 from limner.metrics.table import TABLE
 
@@ -25,6 +27,7 @@ class Comparison:
     Parameters
     ----------
     metric : the one that the sentences are about.
+    headline : the class that they are about: ``macro`` where there are several, else ``foreground``.
     models : name, runs, seeds and means of each model.
     versus : each model against the first.
     pictures : how many were scored by all.
@@ -33,6 +36,7 @@ class Comparison:
     """
 
     metric: str
+    headline: str
     models: tuple[Mapping[str, Any], ...]
     versus: tuple[Versus, ...]
     pictures: int
@@ -42,8 +46,9 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """JSON."""
         return {
-            "metric": self.metric, "models": [dict(model) for model in self.models], "pictures": self.pictures,
-            "unit": self.unit, "comparisons": [one.as_dict() for one in self.versus], "notes": list(self.notes),
+            "metric": self.metric, "class": self.headline, "models": [dict(model) for model in self.models],
+            "pictures": self.pictures, "unit": self.unit, "comparisons": [one.as_dict() for one in self.versus],
+            "notes": list(self.notes),
             "definitions": {"difference": "mean over pictures of the score of the second minus that of the first"},
         }  # fmt: skip
 
@@ -66,8 +71,10 @@ def compare(
         that differ only in their seed are taken together. With `data` also anything that ``evaluate`` takes as a model.
     data : score all of them anew on these data; None = the scores that are stored.
     split : of `data`, as for ``evaluate``.
-    metric : the one that the sentences and the list of pictures are about; all are compared.
-    out : where to write ``compare.json`` and ``compare.html``; None = nowhere.
+    metric : the one that the sentences and the list of pictures are about; all are compared. With several classes its mean over
+        them, as in a report.
+    out : where to write ``compare.json`` and ``compare.html``; None = nowhere. It neither is nor holds what is read.
+    overwrite : replace `out` when an earlier call made it.
 
     Raises
     ------
@@ -80,11 +87,15 @@ def compare(
         raise UsageError(f"{len(runs)} run", expected="two or more", fix="limner compare RUN RUN")
     if split is not None and data is None:
         raise UsageError(f"--split {split} without --data", expected="the data to score on", fix="add --data DATA")
+    folder, read = None if out is None else Path(out), [inner for run in runs for inner in model_folders(run)]
+    read += [] if data is None else [Path(data)]
+    if folder is not None:
+        check_output(folder, overwrite=overwrite, inputs=read)
     found = open_runs([Path(run) for run in runs], data=data, split=split, listener=listener or Silent())
     contenders, notes = gather(found)
     _check_same_pictures(contenders)
     _check_same_truth(contenders)
-    notes += _check_training(found, wanted=split)
+    notes += _check_training(found, data=None if data is None else Path(data), wanted=split)
     contenders, dropped = _same_definitions(contenders)
     if any(metric not in run.values for one in contenders for run in one.runs):
         raise DataError(
@@ -93,12 +104,13 @@ def compare(
         )  # fmt: skip
     unit = contenders[0].runs[0].unit
     versus = tuple(compare_two(contenders[0], other, metric=metric, unit=unit) for other in contenders[1:])
-    comparison = Comparison(
-        metric, tuple(summary_of(one, metric) for one in contenders), versus, len(contenders[0].runs[0].images), unit,
-        (*notes, *dropped, *notes_of(contenders)),
-    )  # fmt: skip
-    if out is not None:
-        folder = prepare_output(Path(out), overwrite=overwrite)
+    models = tuple(summary_of(one, metric) for one in contenders)
+    notes = (*notes, *dropped, *notes_of(contenders))
+    pictures = len(contenders[0].runs[0].images)
+    comparison = Comparison(metric, contenders[0].headline, models, versus, pictures, unit, notes)
+    if folder is not None:
+        read += [Path(run.scores.name) for run in found]  # those inside of a folder that was named, too
+        prepare_output(folder, overwrite=overwrite, inputs=read)
         write_json(folder / "compare.json", comparison.as_dict())
         page = render_comparison(versus, contenders, metric=metric, unit=unit, notes=comparison.notes)
         write_text(folder / "compare.html", page)
@@ -139,11 +151,16 @@ def _check_same_truth(contenders: Sequence[Contender]) -> None:
                 )  # fmt: skip
 
 
-def _check_training(runs: Sequence[Run], *, wanted: str | None) -> tuple[str, ...]:
+def _check_training(runs: Sequence[Run], *, data: Path | None, wanted: str | None) -> tuple[str, ...]:
     """A model must not be compared on pictures it learnt from; other differences of the data are told."""
     notes = []
     for run in runs:
-        learnt = [image for image in run.scores.images if run.split.get(image) == "train"]
+        if (
+            run.scores.split == OUT_OF_FOLD
+        ):  # each picture by a model that had not seen it; split.csv is that of one fold
+            continue
+        called = run.trained.learnt(run.scores.images)
+        learnt = called if _on_own_data(run) or data is None else run.trained.seen(called, data)
         if learnt and wanted not in ("train", "all"):
             raise DataError(
                 f"{run.scores.name} was trained on {_names(learnt)} of the {len(run.scores.images)} scored",
@@ -154,12 +171,33 @@ def _check_training(runs: Sequence[Run], *, wanted: str | None) -> tuple[str, ..
             notes.append(
                 f"{run.scores.name} was trained on {len(learnt)} of the scored pictures: its scores are too good."
             )
-    trained = {frozenset(i for i, part in run.split.items() if part == "train") for run in runs if run.split}
+        if len(called) > len(learnt):
+            notes.append(
+                f"{len(called) - len(learnt)} of the scored pictures are called like pictures that {run.scores.name} was trained "
+                "on. These data are not those of its training; if the pictures are the same, its scores are too good."
+            )
+    return (*notes, *_data_notes(runs))
+
+
+def _on_own_data(run: Run) -> bool:
+    """Whether the scored data may be those of the training; unknown ones may."""
+    scored, learnt = run.scores.data_checksum, run.trained.data_checksum
+    return not scored or not learnt or scored == learnt
+
+
+def _data_notes(runs: Sequence[Run]) -> list[str]:
+    """In what the data of the runs differ."""
+    notes, single = [], [run for run in runs if run.scores.split != OUT_OF_FOLD]
+    trained = {frozenset(run.trained.learnt(run.trained.parts)) for run in single if run.trained.parts}
     if len(trained) > 1:
         notes.append("The models were trained on different pictures of the data.")
     if len({run.scores.data_checksum for run in runs if run.scores.data_checksum}) > 1:
         notes.append("The data were changed between the runs; the scored masks are the same.")
-    return tuple(notes)
+    elif len({run.trained.data_checksum for run in runs if run.trained.data_checksum}) > 1:
+        notes.append("The models were trained on different data.")
+    elif len({run.trained.labels_checksum for run in runs if run.trained.labels_checksum}) > 1:
+        notes.append("The labels were changed between the runs; those of the scored pictures are the same.")
+    return notes
 
 
 def _same_definitions(contenders: Sequence[Contender]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from limner.api.evaluate import evaluate
+from limner.api.trained_on import TrainedOn, find_training
 from limner.core.errors import DataError, UsageError
 from limner.core.protocols import Listener
-from limner.core.recipe import Recipe
-from limner.data.splits import read_rows
 from limner.evaluation.compare import Contender
 from limner.evaluation.stored import StoredScores, from_report, read_scores
+
+Choices = tuple[tuple[str, str], ...]  # keys of a recipe and their values
+Learnt = tuple[frozenset[str], str, str]  # names of pictures, checksums of data and of labels
 
 MEASURED = "measured"  # how reasons of settings begin that follow from the machine's speed, not from a choice
 
@@ -25,14 +27,12 @@ class Run:
     ----------
     argument : place on the command line; several runs of one folder share it.
     scores : what it scored.
-    recipe : how it was trained; None where that is not known.
-    split : part of each picture in its training; empty where not known.
+    trained : what it learnt from, as far as that is known.
     """
 
     argument: int
     scores: StoredScores
-    recipe: Recipe | None = None
-    split: Mapping[str, str] = field(default_factory=dict)
+    trained: TrainedOn = field(default_factory=TrainedOn)
 
 
 def open_runs(paths: Sequence[Path], *, data: Path | str | None, split: str | None, listener: Listener) -> list[Run]:
@@ -53,39 +53,106 @@ def open_runs(paths: Sequence[Path], *, data: Path | str | None, split: str | No
                 scores = from_report(name, evaluate(folder, data, split=split, listener=listener))
             else:
                 scores = read_scores(name, _scores_folder(folder))
-            found.append(_with_training(Run(place, scores), folder))
+            trained = find_training(folder)
+            found.append(Run(place, scores.with_groups(trained.groups), trained))
     return found
 
 
 def gather(runs: Sequence[Run]) -> tuple[tuple[Contender, ...], tuple[str, ...]]:
-    """Runs whose recipes differ only in the seed as one model, in the order of the command line; and notes.
+    """Runs that differ in their seed alone as one model, in the order of the command line; and notes.
+
+    They have the same recipe but for the seed, and learnt from the same pictures and labels. Where two of them share a seed,
+    something else made them differ, and none of them are taken together.
 
     Raises
     ------
-    DataError : the runs in one folder have different recipes.
+    DataError : the runs in one folder have different recipes or data, or one seed.
     UsageError : one run alone.
     """
     sets: list[list[Run]] = []
-    for run in runs:
-        key = _choices(run)
-        for known in sets:
-            if run.argument == known[0].argument and key != _choices(known[0]):
-                raise DataError(
-                    f"{run.scores.name} and {known[0].scores.name} differ in {_difference(run, known[0])}",
-                    expected="runs of one recipe in one folder", where=run.scores.name, fix="name the runs one by one",
-                )  # fmt: skip
-            if run.argument == known[0].argument or (key is not None and key == _choices(known[0])):
-                known.append(run)
-                break
-        else:
-            sets.append([run])
-    if len(sets) == 1 and len(runs) == 1:
+    notes: list[str] = []
+    for units in _by_recipe(_by_argument(runs)):
+        parts: dict[Learnt, list[list[Run]]] = {}
+        for unit in units:
+            parts.setdefault(_learnt_from(unit[0]), []).append(unit)
+        if len(parts) > 1:
+            one, other = (part[0][0] for part in list(parts.values())[:2])
+            notes.append(
+                f"{one.scores.name} and {other.scores.name} have the same recipe but differ in {_difference(one, other)}, "
+                "so they are not taken together as seeds of one model."
+            )
+        for part in parts.values():
+            together = [run for unit in part for run in unit]
+            twice = _same_seed(together) if len(part) > 1 else None
+            if twice is None:
+                sets.append(together)
+                continue
+            sets += part
+            notes.append(
+                f"{twice[0].scores.name} and {twice[1].scores.name} have the same recipe, seed and training pictures, so they are "
+                "not taken together as seeds of one model: where their scores differ, so did something else, such as the labels, "
+                "the machine or the number of steps."
+            )
+    if len(runs) == 1:
         raise UsageError("one run", expected="two or more", fix="limner compare RUN RUN")
     if len(sets) == 1:
         note = "The runs differ only in their seed: each is compared by itself, which shows the noise of training."
         return tuple(_contender([run]) for run in _aligned(runs)), (note,)
+    place = {run.scores.name: number for number, run in enumerate(runs)}
+    sets.sort(key=lambda known: place[known[0].scores.name])
     ordered = iter(_aligned([run for known in sets for run in known]))
-    return tuple(_contender([next(ordered) for _ in known]) for known in sets), ()
+    return tuple(_contender([next(ordered) for _ in known]) for known in sets), tuple(notes)
+
+
+def _by_argument(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs of each argument.
+
+    Raises
+    ------
+    DataError : those of one folder are not seeds of one model.
+    """
+    units: dict[int, list[Run]] = {}
+    for run in runs:
+        units.setdefault(run.argument, []).append(run)
+    for first, *others in units.values():
+        for other in others:
+            if (_choices(first), _learnt_from(first)) != (_choices(other), _learnt_from(other)):
+                raise DataError(
+                    f"{other.scores.name} and {first.scores.name} differ in {_difference(other, first)}",
+                    expected="runs of one recipe, trained on the same data, in one folder", where=other.scores.name,
+                    fix="name the runs one by one",
+                )  # fmt: skip
+        twice = _same_seed([first, *others])
+        if twice is not None:
+            raise DataError(
+                f"{twice[0].scores.name} and {twice[1].scores.name} have the same seed",
+                expected="another seed for each run in one folder", where=twice[1].scores.name, fix="name the runs one by one",
+            )  # fmt: skip
+    return list(units.values())
+
+
+def _by_recipe(units: Sequence[list[Run]]) -> list[list[list[Run]]]:
+    """Units whose recipes are the same but for the seed; one whose recipe is not known stands alone."""
+    found: dict[Choices, list[list[Run]]] = {}
+    alone = []
+    for unit in units:
+        choices = _choices(unit[0])
+        if choices is None:
+            alone.append([unit])
+        else:
+            found.setdefault(choices, []).append(unit)
+    return [*found.values(), *alone]
+
+
+def _same_seed(runs: Sequence[Run]) -> tuple[Run, Run] | None:
+    """The first two runs with one seed; None where there are none, or seeds are not known."""
+    by_seed: dict[int, Run] = {}
+    for run in runs:
+        if run.trained.recipe is not None:
+            known = by_seed.setdefault(run.trained.recipe.seed, run)
+            if known is not run:
+                return known, run
+    return None
 
 
 def _aligned(runs: Sequence[Run]) -> list[Run]:
@@ -99,20 +166,20 @@ def _aligned(runs: Sequence[Run]) -> list[Run]:
     for run in runs:
         same = set(run.scores.images) == set(order)
         scores = run.scores.in_order(sorted(run.scores.images, key=order.__getitem__)) if same else run.scores
-        found.append(Run(run.argument, scores.with_groups(groups), run.recipe, run.split))
+        found.append(Run(run.argument, scores.with_groups(groups), run.trained))
     return found
 
 
 def _contender(runs: Sequence[Run]) -> Contender:
-    seeds = tuple(run.recipe.seed if run.recipe is not None else None for run in runs)
+    seeds = tuple(run.trained.recipe.seed if run.trained.recipe is not None else None for run in runs)
     names = [run.scores.name for run in runs]
     name = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     return Contender(name, tuple(run.scores for run in runs), seeds)
 
 
-def _choices(run: Run) -> tuple[tuple[str, str], ...] | None:
+def _choices(run: Run) -> Choices | None:
     """All settings but the seed and what was measured; None where the recipe is not known."""
-    recipe = run.recipe
+    recipe = run.trained.recipe
     if recipe is None:
         return None
     return tuple(
@@ -121,10 +188,21 @@ def _choices(run: Run) -> tuple[tuple[str, str], ...] | None:
     )  # fmt: skip
 
 
+def _learnt_from(run: Run) -> Learnt:
+    """What two runs of one recipe must share for their scores to differ by the seed alone."""
+    return run.trained.pictures, run.trained.data_checksum, run.trained.labels_checksum
+
+
 def _difference(one: Run, other: Run) -> str:
     a, b = dict(_choices(one) or ()), dict(_choices(other) or ())
     keys = [key for key in {**a, **b} if a.get(key) != b.get(key)]
-    return ", ".join(keys[:4]) if keys else "the recipe, which one of them lacks"
+    if keys:
+        return ", ".join(keys[:4])
+    if (one.trained.recipe is None) != (other.trained.recipe is None):
+        return "the recipe, which one of them lacks"
+    words = ("the names of the training pictures", "the pictures they learnt from", "the labels they learnt from")
+    pairs = zip(words, _learnt_from(one), _learnt_from(other), strict=True)
+    return next(f"{word}{'' if a and b else ', which one of them does not tell'}" for word, a, b in pairs if a != b)
 
 
 def _run_folders(path: Path) -> list[Path]:
@@ -147,13 +225,3 @@ def _scores_folder(path: Path) -> Path:
         f"no stored scores in {path}", expected="a finished run, or a folder that limner evaluate --out wrote", where=str(path),
         fix="add --data DATA to score it now",
     )  # fmt: skip
-
-
-def _with_training(run: Run, folder: Path) -> Run:
-    """The run with its recipe and its split, where these files are there."""
-    recipe = Recipe.read(folder / "recipe.toml") if (folder / "recipe.toml").is_file() else None
-    if not (folder / "split.csv").is_file():
-        return Run(run.argument, run.scores, recipe)
-    rows = read_rows(folder / "split.csv")
-    scores = run.scores.with_groups({row["image"]: row["group"] for row in rows if row["group"]})
-    return Run(run.argument, scores, recipe, {row["image"]: row["split"] for row in rows})

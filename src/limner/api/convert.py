@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from limner.core.annotation import AnnotationSet, Points, Problem
+from limner.api.convert_summary import annotation_summary, mask_summary
+from limner.core.annotation import AnnotationSet, Problem
 from limner.core.choices import nearest
 from limner.core.errors import DataError, OutputError, UsageError
-from limner.core.files import check_output, prepare_output
+from limner.core.files import MARKER, check_output, prepare_output
 from limner.core.protocols import Listener, Silent
 from limner.data.annotated import given_splits, layout_of
 from limner.data.annotated_set import Annotated, Entry
@@ -22,11 +25,12 @@ from limner.data.drawing import Drawing
 from limner.data.formats import FORMATS
 from limner.data.formats.coco_categories import stating
 from limner.data.instance_folder import write_instance_folder
-from limner.data.items import Item
+from limner.data.items import Item, Layout
 from limner.data.mask_folder import write_mask_folder
 from limner.data.masks import MaskReading
 from limner.data.open_layout import declared_for, find_annotated
 from limner.data.outline import annotations_of
+from limner.data.picture_names import entry_names
 
 MASKS = "masks"
 WITHOUT_CLASSES = frozenset({"via1", "via2", "via-csv"})  # these keep attributes, whichever names the class
@@ -39,7 +43,7 @@ def writable() -> tuple[str, ...]:
     return (MASKS, *sorted(entry.name for entry in truth if entry.write is not None))
 
 
-# long because of its arguments and their docstring: the body is 32 lines
+# long because of its arguments and their docstring: the body is 37 lines
 def convert(
     src: Path | str,
     dst: Path | str,
@@ -76,7 +80,8 @@ def convert(
     Raises
     ------
     UsageError : `to` is not a format that can be written.
-    DataError : nothing to read, classes that a person must decide, predictions, or findings that block.
+    DataError : nothing to read, classes that a person must decide, labels that are not declared, predictions, findings that block,
+        pictures whose names cannot be told apart, or what was written cannot be read back; what was written is removed.
     OutputError : `dst` exists, lies inside `src`, or may not be written.
     """
     if to not in writable():
@@ -85,30 +90,34 @@ def convert(
     src, dst = Path(src), Path(dst)
     if not dry_run:
         _check_apart(src, dst)
-        check_output(dst, overwrite=overwrite)
+        check_output(dst, overwrite=overwrite, inputs=[src, *([Path(images)] if images else [])])
     found = find_annotated(
         src, images=Path(images) if images else None, class_attribute=class_attribute, default_class=default_class
     )
     if isinstance(found, Annotated):
-        result = _annotation_summary(found)
+        result = annotation_summary(found)
         if not dry_run:
             _check_decided(found, to)
-            prepare_output(dst, overwrite=overwrite)
-            problems = _write_annotated(found, src, dst, to, listener)
-            result["warnings"] += [problem.as_dict() for problem in problems]
+            layout = _drawable(found, declared_for(src)) if to == MASKS else None
+            with _whole_output(dst, overwrite=overwrite):
+                if layout is not None:
+                    _write_masks(dst, _dataset(found, layout), listener)
+                else:
+                    problems = _write_annotated(found, src, dst, to, listener)
+                    result["warnings"] += [problem.as_dict() for problem in problems]
             result["out"] = str(dst)
         return result
     # leaks between given splits are carried over as they are; training will name them again
     dataset = open_dataset(src, allow=("SPLIT_LEAK", "FEW_SAMPLES", "EMPTY_MASKS"), listener=listener)
-    result = _mask_summary(dataset)
+    result = mask_summary(dataset)
     if not dry_run:
-        prepare_output(dst, overwrite=overwrite)
-        if to == MASKS:
-            _write_masks(dst, dataset, listener)
-        else:
-            regions = annotations_of(dataset, listener=listener)
-            problems = write_annotation_folder(dst, regions, dataset.items, FORMATS[to], listener=listener)
-            result["warnings"] += [problem.as_dict() for problem in problems]
+        with _whole_output(dst, overwrite=overwrite):
+            if to == MASKS:
+                _write_masks(dst, dataset, listener)
+            else:
+                regions = annotations_of(dataset, listener=listener)
+                problems = write_annotation_folder(dst, regions, dataset.items, FORMATS[to], listener=listener)
+                result["warnings"] += [problem.as_dict() for problem in problems]
         result["out"] = str(dst)
     return result
 
@@ -153,21 +162,58 @@ def _check_decided(found: Annotated, to: str) -> None:
         )  # fmt: skip
 
 
-def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: Listener) -> tuple[Problem, ...]:
-    if to == MASKS:
-        layout = layout_of(found, declared_for(src))
-        if layout.label_space is None:
-            raise DataError(
-                "no region has an area", expected="polygons, boxes, ellipses or masks",
-                where=str(found.files[0]), fix="outline the objects",
-            )  # fmt: skip
-        reading = MaskReading(layout.label_space, None, layout.words)
-        dataset = Dataset(
-            found.root, layout.items, layout.label_space, reading, layout.split_rule, found.format,
-            spacing=layout.declared.spacing,
+@contextmanager
+def _whole_output(dst: Path, *, overwrite: bool) -> Iterator[None]:
+    """The output folder, empty; what was written to it is gone again when the data turn out to be at fault."""
+    is_new = not dst.is_dir()
+    prepare_output(dst, overwrite=overwrite)
+    try:
+        yield
+    except DataError:
+        for path in dst.iterdir():  # all of it is from this call
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != MARKER or is_new:
+                path.unlink()
+        if is_new:
+            dst.rmdir()
+        raise
+
+
+def _drawable(found: Annotated, declared: Declared) -> Layout:
+    """The pictures with their regions as drawings; each region has an area or a class that is known, or it is an error."""
+    layout = layout_of(found, declared)
+    unknown = [one for one in layout.findings if one.code == "UNKNOWN_VALUE" and one.level == "error"]
+    if unknown:
+        raise DataError(
+            unknown[0].message, expected="classes that limner.toml declares", where=declared.where or str(found.files[0]),
+            fix=unknown[0].fix, details={"findings": [one.as_dict() for one in unknown]},
         )  # fmt: skip
-        _write_masks(dst, dataset, listener)
-        return ()
+    if layout.label_space is None:
+        raise DataError(
+            "no region has an area", expected="polygons, boxes, ellipses or masks",
+            where=str(found.files[0]), fix="outline the objects",
+        )  # fmt: skip
+    return layout
+
+
+def _dataset(found: Annotated, layout: Layout) -> Dataset:
+    """The data set of a layout of `_drawable`."""
+    assert layout.label_space is not None
+    names = {id(entry.annotation): name for entry, name in zip(found.entries, entry_names(found), strict=True)}
+    items = [dataclasses.replace(item, name=names.get(id(_annotation(item)), item.name)) for item in layout.items]
+    reading = MaskReading(layout.label_space, None, layout.words)
+    return Dataset(
+        found.root, tuple(sorted(items, key=lambda item: item.name)), layout.label_space, reading, layout.split_rule,
+        found.format, spacing=layout.declared.spacing,
+    )  # fmt: skip
+
+
+def _annotation(item: Item) -> object:
+    return item.drawing.annotation if item.drawing is not None else None
+
+
+def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: Listener) -> tuple[Problem, ...]:
     parts = given_splits(found)
     same = len(found.sets) == 1 and found.sets[0].format == to
     merged = AnnotationSet(
@@ -179,7 +225,7 @@ def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: 
         tuple(dict.fromkeys(name for one in found.sets for name in one.classes)) or found.classes(),
         record=found.sets[0].record if same else _stated(found, declared_for(src)),
     )
-    pictures = [_picture(found, entry) for entry in found.entries]
+    pictures = [_picture(found, entry, name) for entry, name in zip(found.entries, entry_names(found), strict=True)]
     return write_annotation_folder(dst, merged, pictures, FORMATS[to], listener=listener)
 
 
@@ -196,55 +242,7 @@ def _write_masks(dst: Path, dataset: Dataset, listener: Listener) -> None:
         write_instance_folder(dst, dataset, listener=listener)
 
 
-def _picture(found: Annotated, entry: Entry) -> Item | None:
+def _picture(found: Annotated, entry: Entry, name: str) -> Item | None:
     if not entry.match.picture and entry.annotation.pixels is None:
         return None
-    name = entry.match.picture or entry.annotation.image
     return Item(name, found.root / name, None, drawing=Drawing(entry.annotation, {}))
-
-
-def _annotation_summary(found: Annotated) -> dict[str, Any]:
-    images = [image for one in found.sets for image in one.images]
-    regions = [region for entry in found.entries for region in entry.annotation.regions]
-    return {
-        "format": found.format,
-        "images": len(images),
-        "images_without_objects": sum(not image.regions for image in images),
-        "objects": len(regions),
-        "classes": dict(Counter(region.label for region in regions)),
-        "shapes": dict(Counter(region.kind for region in regions)),
-        "points_without_area": sum(isinstance(region.shape, Points) for region in regions),
-        "missing_images": [entry.annotation.image for entry in found.missing],
-        "warnings": [problem.as_dict() for problem in (*found.undecided, *found.doubts, *found.all_warnings)],
-        "refused": [problem.as_dict() for problem in found.all_refused],
-    }
-
-
-def _mask_summary(dataset: Dataset) -> dict[str, Any]:
-    space = dataset.label_space
-    shown = dict.fromkeys(space.foreground_names, 0)
-    empty = 0
-    for item in dataset.items:
-        fact = dataset.facts[item.name]
-        present = [index for index, number in fact.pixels.items() if index > 0 and number]
-        empty += not present
-        for index in present:
-            is_counted = index in space.thing_ids and fact.things is not None
-            shown[space.names[index]] += fact.objects[index].count if is_counted and index in fact.objects else 1
-    num_objects = sum(shown[name] for name in space.things) if space.things else None
-    warnings = [
-        {"code": finding.code, "message": finding.message, "file": next(iter(finding.files), ""), "where": ""}
-        for finding in dataset.findings
-        if finding.level in ("warning", "fixed")
-    ]
-    return {
-        "format": dataset.format,
-        "images": len(dataset.items),
-        "images_without_objects": empty,
-        "objects": num_objects,
-        "classes": shown,
-        "shapes": {"mask": len(dataset.items) if num_objects is None else num_objects},
-        "missing_images": [],
-        "warnings": warnings,
-        "refused": [],
-    }

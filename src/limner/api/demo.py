@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.check import check
+from limner.api.extras import require
 from limner.api.predict import predict
 from limner.api.train import TrainResult, train
-from limner.core.files import prepare_output
+from limner.core.duration import parse_duration
+from limner.core.files import check_output, prepare_output
 from limner.core.protocols import Listener, Silent
 from limner.data.splits import read_rows
 
@@ -52,10 +54,21 @@ def demo(
     ----------
     out : new folder; gets ``run/`` and ``predictions/``.
     budget : of the training.
+    overwrite : replace `out` when an earlier call made it; not before it is clear that the call can begin.
+
+    Raises
+    ------
+    UsageError : `budget` is no duration.
+    MachineError : the extra ``train`` is not installed.
+    OutputError : `out` exists or may not be written.
     """
-    listener = listener or Silent()
-    folder = prepare_output(Path(out), overwrite=overwrite)
+    listener, folder = listener or Silent(), Path(out)
+    if budget != "none":
+        parse_duration(budget)
+    require("train")
+    check_output(folder, overwrite=overwrite, inputs=[DATA])
     found = check(DATA, listener=listener)
+    prepare_output(folder, overwrite=overwrite, inputs=[DATA])
     result = train(DATA, budget=budget, out=folder / "run", listener=listener)
     pictures = [DATA / row["image"] for row in read_rows(DATA / "splits.csv") if row["split"] == "test"]
     predictions = predict(folder / "run", pictures, out=folder / "predictions", overlay=True, listener=listener)

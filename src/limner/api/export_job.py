@@ -136,7 +136,8 @@ class ExportJob:
         from limner.runtimes.parity import VECTORS, write_vectors
 
         network = pytorch.load(self.bundle, bfloat16=False)
-        judge = Judge.of(self.bundle, network, pictures, dice=self.int8, listener=self.listener)
+        asks_objects = self._asks_bfloat16() and self.bundle.contract.objects is not None and pictures is not None
+        judge = Judge.of(self.bundle, network, pictures, dice=self.int8 or asks_objects, listener=self.listener)
         with _workplace(self.path) as folder:
             if self.int8:
                 assert pictures is not None
@@ -166,16 +167,20 @@ class ExportJob:
 
     def _bfloat16(self, found: Path, judge: Judge) -> dict[str, Any] | None:
         """How OpenVINO answers in bfloat16, which is a way of computing and no other file; None where there is none."""
-        if self.to != "openvino":
-            return None
-        from limner.runtimes.openvino import has_fast_bfloat16
-
-        if not has_fast_bfloat16():
+        if not self._asks_bfloat16():
             return None
         parity, failures = judge.bfloat16(self._predictor(found, bfloat16=True))
         if failures:
             self.listener.message(f"bfloat16 is not used: {'; '.join(failures)}")
         return {**parity.as_dict(), "tiles_from": judge.tiles_from, "passed": not failures}
+
+    def _asks_bfloat16(self) -> bool:
+        """Whether OpenVINO in bfloat16 is judged as well: it computes the float32 file, on processors that have it."""
+        if self.to != "openvino" or self.int8:
+            return False
+        from limner.runtimes.openvino import has_fast_bfloat16
+
+        return has_fast_bfloat16()
 
     def _int8(self, folder: Path, network: Any, judge: Judge, pictures: Pictures) -> tuple[Path, ExportResult]:
         """All layers in INT8, or all but those at both ends where that costs too much Dice."""

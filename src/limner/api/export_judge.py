@@ -13,6 +13,7 @@ from limner.evaluation.evaluate import Scorer
 from limner.inference.query_segmenter import make_segmenter
 from limner.metrics.instance import f1_at_iou
 from limner.metrics.matching import Overlaps, count_overlaps, join
+from limner.runtimes.decision import Decision
 from limner.runtimes.parity import (
     LARGEST_DICE_LOSS,
     LARGEST_F1_LOSS,
@@ -63,7 +64,7 @@ class Judge:
         Parameters
         ----------
         pictures : of the model's data; None = synthetic tiles only.
-        dice : whether Dice will be asked for.
+        dice : whether Dice and F1 of objects will be asked for, which need pictures.
         """
         channels, normalization = int(bundle.arguments["channels"]), bundle.contract.normalization
         vectors = [(tile, network(tile)) for tile in synthetic_tiles(channels, normalization=normalization)]
@@ -88,9 +89,17 @@ class Judge:
         return _with_largest(small, real), failures
 
     def bfloat16(self, candidate: Predictor) -> tuple[Parity, list[str]]:
-        """How far `candidate` is, and what is wrong with it as a way of computing in bfloat16."""
+        """How far `candidate` is, and what is wrong with it as a way of computing in bfloat16.
+
+        Where objects are told apart, they are found and matched on the judged pictures as for INT8; without pictures that show
+        some, the maps that tell them apart must stay close.
+        """
         small, real = self._compare(candidate)
-        return real, [*small.failures(), *failures_bfloat16(real)]
+        knows_objects = not math.isnan(self.f1)
+        failures = [*small.failures(), *failures_bfloat16(real, maps=not knows_objects)]
+        if knows_objects and not failures:
+            failures += self._objects_lost(self.measure(candidate)[1])
+        return real, failures
 
     def int8(self, candidate: Predictor) -> tuple[Parity, float | None, list[str]]:
         """How far `candidate` is, its loss of Dice (None where that is undefined), and what is wrong with it in INT8."""
@@ -105,9 +114,7 @@ class Judge:
             return real, None, [f"the {self.tiles_from} pictures show no object, so that Dice says nothing"]
         if loss > LARGEST_DICE_LOSS:
             failures.append(f"Dice falls by {loss:.4f} from {self.dice:.4f} (at most {LARGEST_DICE_LOSS})")
-        if self.f1 - f1 > LARGEST_F1_LOSS:
-            failures.append(f"F1 of objects falls by {self.f1 - f1:.4f} from {self.f1:.4f} (at most {LARGEST_F1_LOSS})")
-        return real, loss, failures
+        return real, loss, failures + self._objects_lost(f1)
 
     def measure(self, predictor: Predictor) -> tuple[float, float]:
         """Mean Dice of the classes on the judged pictures at native size, and F1 of their objects, as ``evaluate`` does."""
@@ -126,12 +133,15 @@ class Judge:
             self.listener.progress("score", done, len(chosen))
         return scorer.macro_dice(), f1_at_iou(join(tables))
 
+    def _objects_lost(self, f1: float) -> list[str]:
+        """What is wrong with the F1 of a candidate's objects; nothing where there are none to lose."""
+        if self.f1 - f1 > LARGEST_F1_LOSS:
+            return [f"F1 of objects falls by {self.f1 - f1:.4f} from {self.f1:.4f} (at most {LARGEST_F1_LOSS})"]
+        return []
+
     def _compare(self, candidate: Predictor) -> tuple[Parity, Parity]:
-        threshold, classes = self.bundle.contract.threshold, self.bundle.label_space.num_maps
-        return (
-            compare_logits(self.vectors, candidate, threshold=threshold, classes=classes),
-            compare_logits(self.tiles, candidate, threshold=threshold, classes=classes),
-        )
+        decision = Decision.of(self.bundle)
+        return compare_logits(self.vectors, candidate, decision), compare_logits(self.tiles, candidate, decision)
 
 
 def _with_largest(small: Parity, real: Parity) -> Parity:

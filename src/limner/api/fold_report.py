@@ -27,13 +27,13 @@ from limner.data.folds import Folds
 from limner.data.splits import Split, write_split
 from limner.evaluation.answers_text import confidence_sentences
 from limner.evaluation.evaluate import Scorer
-from limner.evaluation.fold_scores import dice_of_folds, median_fold, spread
+from limner.evaluation.fold_scores import OUT_OF_FOLD, dice_of_folds, median_fold, spread
 from limner.evaluation.inspection import Inspector
 from limner.evaluation.page import ReportPage, without_nan
 from limner.evaluation.ranking import picture_scores
 
-SPLIT = "out-of-fold"
 WEAK = 0.5  # mean Dice below which a model's word against a label counts for little
+CHOSEN_BY = {"val_dice": "Dice", "val_objects": "F1 of objects"}  # metric that chose the weights, in words
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ def judge_folds(
     -------
     The fold whose model is kept, a row for each fold, and the summary of the out-of-fold scores.
     """
+    thresholds = [read_bundle(run.folder.model).threshold for run in runs]
     asked = OutOfFold(dataset, dealt, {run.fold: run.folder for run in runs}, folder.path / "oof")
     inspector = Inspector(dataset.label_space)
     report = score_items(
-        asked, dataset, asked.items, model=str(folder.path), split=SPLIT,
-        threshold=read_bundle(runs[0].folder.model).threshold, checksum=dealt.checksum, listener=listener,
+        asked, dataset, asked.items, model=str(folder.path), split=OUT_OF_FOLD,
+        threshold=thresholds[0] if len(set(thresholds)) == 1 else None, checksum=dealt.checksum, listener=listener,
         scorer=Scorer(dataset.label_space, metrics="all", spacing=dataset.spacing), inspector=inspector,
     )  # fmt: skip
     rows = _fold_rows(runs, dealt, report)
@@ -78,8 +79,8 @@ def judge_folds(
         facts=_facts(dataset, dealt, runs[kept - 1]), findings=[finding.as_dict() for finding in dataset.findings],
         cases=make_cases(asked, dataset, asked.items, report),
         object_cases=make_object_cases(asked, dataset, asked.items, report),
-        notes=[*_notes(runs, rows, kept, recipe, dealt), *_weak_note(report), *confidence_sentences(bundle),
-               *dealt.notes], versions=versions(),
+        notes=[*_notes(runs, rows, kept, recipe, dealt), *_threshold_note(thresholds), *_weak_note(report),
+               *confidence_sentences(bundle), *dealt.notes], versions=versions(),
         inspection=inspector.result(), folds=rows, licences=bundle.licences,
         suspects=() if _is_weak(report) else draw_suspects(asked, dataset),
     )  # fmt: skip
@@ -112,22 +113,23 @@ def _fold_rows(runs: Sequence[FoldRun], dealt: Folds, report: Report) -> list[di
 
 def _document(rows: Sequence[dict[str, Any]], runs: Sequence[FoldRun], kept: int, dealt: Folds) -> dict[str, Any]:
     """``evaluation/folds.json``."""
-    first, last = _best_and_last(runs)
+    metric, first, last = _best_and_last(runs)
     return {
         "rule": dealt.rule, "checksum": dealt.checksum, "kept": kept, "folds": list(rows),
         "spread": spread([row["scores"] for row in rows]),
         "test_spread": spread([row["test"] for row in rows if "test" in row]),
-        "validation": {"chosen_weights": first, "last_weights": last},
+        "validation": {"metric": metric, "chosen_weights": first, "last_weights": last},
     }  # fmt: skip
 
 
-def _best_and_last(runs: Sequence[FoldRun]) -> tuple[float, float]:
-    """Mean over the folds of the validation score of the weights that were kept, and of the last ones."""
-    best = [run.result.best.get("value") for run in runs]
-    last = [rows[-1].get("val_dice", "") for run in runs if (rows := _history(run))]
+def _best_and_last(runs: Sequence[FoldRun]) -> tuple[str, float, float]:
+    """The metric that chose the weights, and its mean over the folds for the weights that were kept and for the last ones."""
+    metric = next((str(run.result.best["metric"]) for run in runs if run.result.best), "val_dice")
+    best = [run.result.best["value"] for run in runs if run.result.best.get("metric") == metric]
+    last = [rows[-1].get(metric) or "nan" for run in runs if (rows := _history(run))]
     known = [float(value) for value in best if value is not None]
-    ends = [float(value) for value in last if value not in ("", "nan")]
-    return (statistics.fmean(known) if known else math.nan), (statistics.fmean(ends) if ends else math.nan)
+    ends = [value for value in map(float, last) if not math.isnan(value)]
+    return metric, statistics.fmean(known) if known else math.nan, statistics.fmean(ends) if ends else math.nan
 
 
 def _history(run: FoldRun) -> list[dict[str, str]]:
@@ -181,7 +183,7 @@ def _notes(
     runs: Sequence[FoldRun], rows: Sequence[dict[str, Any]], kept: int, recipe: Recipe, dealt: Folds
 ) -> list[str]:
     """What a reader of the scores must not overlook."""
-    count, (best, last) = len(runs), _best_and_last(runs)
+    count, (metric, best, last) = len(runs), _best_and_last(runs)
     notes = [f"Each picture was predicted by the one of {count} models that had not learnt from it."]
     if recipe.split.inner_val_share:
         notes.append("Other pictures than those that a fold holds out chose its weights: the scores are not too good.")
@@ -189,8 +191,8 @@ def _notes(
         told = f": {best:.3f} with the chosen weights, {last:.3f} with the last ones" if last == last else ""
         notes.append(
             "The pictures that a fold holds out also chose its best weights, how sure its scores are and its rules, where there "
-            f"are any, so the out-of-fold scores are a little too good (mean validation Dice of the folds{told}). With "
-            "split.inner_val_share other pictures choose."
+            f"are any, so the out-of-fold scores are a little too good (mean validation {CHOSEN_BY.get(metric, metric)} of the "
+            f"folds{told}). With split.inner_val_share other pictures choose."
         )
     notes.append(
         f"model/ is that of fold {kept}, which has the median score: the highest one is as a rule that of the easiest pictures, "
@@ -205,6 +207,13 @@ def _notes(
                 f"{found['mean']:.3f} on average (standard deviation {found['sd']:.3f}: {each})."
             )
     return notes
+
+
+def _threshold_note(thresholds: Sequence[float | None]) -> list[str]:
+    if len(set(thresholds)) == 1:
+        return []
+    each = ", ".join("none" if value is None else f"{value:g}" for value in thresholds)
+    return [f"The folds chose thresholds of their own: {each}."]
 
 
 def _is_weak(report: Report) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from limner.api.beginning import check_same_data
 from limner.api.fit import Job, check_parts
 from limner.api.fold_report import FoldRun, judge_folds
 from limner.api.one_run import TrainResult, common_end, result_of, run_job
@@ -65,15 +66,19 @@ def check_place(place: Place) -> None:
         )
 
 
-def begin_folds(job: FoldsJob, *, goes_on: bool, overwrite: bool) -> None:
+def begin_folds(job: FoldsJob, *, goes_on: bool, overwrite: bool, began: Mapping[str, Any] | None = None) -> None:
     """Make the folder and write who is in which fold, or see that a run that is gone on with has the same data.
+
+    Parameters
+    ----------
+    began : what it begins with, see `limner.api.beginning`.
 
     Raises
     ------
     DataError : pictures came, went or changed since the run was started.
     OutputError : the folder may not be written.
     """
-    folder, file = job.folder, job.folder.path / FOLDS_FILE
+    folder, file, pool = job.folder, job.folder.path / FOLDS_FILE, job.dealt.pool()
     if goes_on:
         wanted = {item.name: job.dealt.fold_of.get(item.name, 0) for item in job.dealt.items}
         if read_fold_numbers(file) != wanted:
@@ -82,11 +87,13 @@ def begin_folds(job: FoldsJob, *, goes_on: bool, overwrite: bool) -> None:
                 expected="the pictures, names and groups that it was started with", where=str(file),
                 fix="give the same data folder, or start a new run in another --out",
             )  # fmt: skip
+        check_same_data(folder, job.dataset, pool.items)
     else:
         if not (folder.path / MARKER).exists() or overwrite:
-            prepare_output(folder.path, overwrite=overwrite)
+            read = [job.dataset.root, *(item.image for item in job.dataset.items)]
+            prepare_output(folder.path, overwrite=overwrite, inputs=read)
         write_folds(file, job.dealt, job.dataset.root)
-    folder.start(job.recipe, job.dealt.pool(), job.dataset.root, goes_on=goes_on, overwrite=False)
+    folder.start(job.recipe, pool, job.dataset.root, goes_on=goes_on, overwrite=False, began=began)
 
 
 def train_folds(job: FoldsJob, place: Place, listener: Listener, *, again: str, repeat: str) -> TrainResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from limner.core.errors import DataError, MachineError
 from limner.core.files import prepare_output
 from limner.core.labels import LabelSpace
 from limner.core.named_recipes import read_recipe
-from limner.core.protocols import Listener
+from limner.core.protocols import Listener, Silent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,14 +87,15 @@ def import_keras(
     from limner.runtimes.keras_weights import carry_over
 
     found = read_keras(path)
-    arguments = _arguments(chosen, found, path)
+    folded = fold_two_maps(found)
+    arguments = _arguments(chosen, folded, path)
     network = build(
         chosen.model.architecture,
         {name: value for name, value in arguments.items() if name not in ("channels", "maps")},
         channels=arguments["channels"],
         maps=arguments["maps"],
     )
-    carry_over(found.layers, network, channels=arguments["channels"])
+    carry_over(folded.layers, network, channels=arguments["channels"])
     difference, picture = _largest_difference(found, network.eval(), chosen, arguments["channels"])
     if difference is not None and not difference <= TOLERANCE:
         raise DataError(
@@ -103,11 +105,43 @@ def import_keras(
             fix="the file's network has the same layers but another order or other activations than the recipe; "
             "give a recipe file that describes it",
         )
-    folder = prepare_output(Path(out), overwrite=overwrite)
-    _write(folder, network, chosen, arguments, path)
-    if listener is not None and difference is None:
-        listener.message(f"{path.name} holds weights alone: Keras cannot answer, so nothing was compared")
+    resized, told = chosen.data.resize_hw, listener or Silent()
+    size_hw = (own_size(found.model) or resized) if any(resized) else resized  # else the recipe cuts tiles
+    folder = prepare_output(Path(out), overwrite=overwrite, inputs=[path])
+    _write(folder, network, chosen, arguments, path, size_hw=size_hw)
+    if difference is None:
+        told.message(f"{path.name} holds weights alone: Keras cannot answer, so nothing was compared")
+    if folded is not found:
+        told.message("the network answers background and foreground in two maps; a softmax of them became one map")
+    if size_hw != resized:
+        told.message(
+            f"pictures are resized to {size_hw[0]} x {size_hw[1]}, which the network was built for, not to the "
+            f"{resized[0]} x {resized[1]} of the recipe"
+        )
     return ImportResult(folder, len(found.layers), cost.weights_total(network), difference, picture)
+
+
+def fold_two_maps(found: KerasFile) -> KerasFile:
+    """The same network with one map where it ends in two that compete; else `found` itself.
+
+    Softmax of two logits is the sigmoid of their difference: exp(b) / (exp(a) + exp(b)) = 1 / (1 + exp(a - b)). A bundle of two
+    classes has one map, so the last kernel and bias become those of the foreground minus those of the background.
+    """
+    places = [place for place, layer in enumerate(found.layers) if layer.kind == "Conv2D"]
+    if not places or found.layers[places[-1]].arrays[0].shape[3] != 2:
+        return found
+    last = found.layers[places[-1]]
+    one = dataclasses.replace(last, arrays=tuple(array[..., 1:] - array[..., :1] for array in last.arrays))
+    layers = (*found.layers[: places[-1]], one, *found.layers[places[-1] + 1 :])
+    return dataclasses.replace(found, layers=layers)
+
+
+def own_size(model: Any) -> tuple[int, int] | None:
+    """Height and width that a Keras model was built for; None where it takes any, or the file holds weights alone."""
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or not (shape[1] and shape[2]):
+        return None
+    return int(shape[1]), int(shape[2])
 
 
 def _require_keras() -> None:
@@ -142,7 +176,7 @@ def _arguments(recipe: Recipe, found: KerasFile, path: Path) -> dict[str, Any]:
 def _largest_difference(
     found: KerasFile, network: nn.Module, recipe: Recipe, channels: int
 ) -> tuple[float | None, str]:
-    """Largest difference of a score on a picture of the demo set at the recipe's size, and the picture's name."""
+    """Largest difference of a score on a picture of the demo set at the model's or the recipe's size, and the picture's name."""
     import numpy as np
 
     from limner.api.demo import DATA
@@ -155,25 +189,30 @@ def _largest_difference(
     if found.model is None:
         return None, file.name
     data = recipe.data
-    fixed = tuple(found.model.input_shape[1:3])  # a model may be built for another size than the recipe's, or for any
     working = prepare(
         read_image(file),
         channels=channels,
         scale=data.scale,
         normalization=data.normalization,
         intensity_range=data.intensity_range,
-        resize_hw=fixed if all(fixed) else data.resize_hw,
+        resize_hw=own_size(found.model) or data.resize_hw,
     )
     x = to_network(working, normalization=data.normalization)[None]
     theirs = np.asarray(found.model.predict(x.transpose(0, 2, 3, 1), verbose=0), np.float32).transpose(0, 3, 1, 2)
     ours = TorchPredictor(network, bfloat16=False)(x)
-    activation = getattr(found.model.layers[-1], "activation", None)
-    if getattr(activation, "__name__", "linear") == "linear":
+    last = found.model.layers[-1]
+    activation = getattr(last, "activation", None)
+    if getattr(activation, "__name__", "linear") == "linear" and type(last).__name__ != "Softmax":  # a layer of its own
         theirs = activate(theirs)
-    return float(np.abs(theirs - activate(ours)).max()), file.name
+    scores = activate(ours)
+    return float(
+        np.abs(theirs[:, -scores.shape[1] :] - scores).max()
+    ), file.name  # of two maps that became one the second
 
 
-def _write(folder: Path, network: nn.Module, recipe: Recipe, arguments: dict[str, Any], path: Path) -> None:
+def _write(
+    folder: Path, network: nn.Module, recipe: Recipe, arguments: dict[str, Any], path: Path, *, size_hw: tuple[int, int]
+) -> None:
     import limner
     from limner.api.network import input_contract
     from limner.core.bundle import Bundle
@@ -186,7 +225,7 @@ def _write(folder: Path, network: nn.Module, recipe: Recipe, arguments: dict[str
         architecture=recipe.model.architecture,
         arguments=arguments,
         label_space=LabelSpace(names),
-        contract=input_contract(recipe),
+        contract=dataclasses.replace(input_contract(recipe), resize_hw=size_hw),
         training={"limner": limner.__version__, "imported": path.name, "precision": "float32"},
         licences=(f"weights: {path.name}, given by the user",),
     )

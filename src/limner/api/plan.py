@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from limner.api.extras import require
+from limner.api.value_range import with_value_range
 from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
-from limner.core.errors import OutputError
+from limner.core.errors import DataError, OutputError
 from limner.core.files import write_text
 from limner.core.labels import LabelSpace
 from limner.core.presets import preset_changes, preset_reasons
@@ -61,13 +62,36 @@ def plan(
             where=str(out),
             fix="choose another -o, or pass --overwrite to replace it",
         )
-    dataset = open_dataset(Path(data), listener=listener)
+    dataset = _opened(Path(data), settings or {}, listener)
     changes, reasons = with_preset(settings or {}, preset, dataset.label_space)
     recipe = plan_dataset(dataset, split_dataset(dataset, changes), changes, listener=listener).explain(reasons)
     check_augmentation(recipe, dataset.label_space)
     if out is not None:
         write_text(Path(out), recipe.to_toml())
     return recipe
+
+
+def _opened(data: Path, settings: Mapping[str, Any], listener: Listener) -> Dataset:
+    """The data set; a given split that leaks does no harm where an automatic one takes its place.
+
+    Raises
+    ------
+    DataError : findings that block; where a leak does, with what helps a plan.
+    """
+    allowed = ("SPLIT_LEAK",) if settings.get("split.rule") == AUTOMATIC else ()
+    try:
+        return open_dataset(data, allow=allowed, listener=listener)
+    except DataError as error:
+        if not error.found.startswith("SPLIT_LEAK"):
+            raise
+        raise DataError(
+            error.found,
+            expected=error.expected,
+            where=error.where,
+            fix="keep all copies in one split, or leave the given split out with --set split.rule=automatic; "
+            f"limner train {data} --allow-leaks plans by itself and trains on it as it is",
+            details=error.details,
+        ) from None
 
 
 def with_preset(
@@ -117,4 +141,5 @@ def plan_dataset(dataset: Dataset, split: Split, settings: Mapping[str, Any], *,
     recipe = make_plan(
         facts, this_machine(), dataset.label_space, budget_seconds=seconds, start=start, overrides=settings
     )
+    recipe = with_value_range(recipe, dataset, split.part("train"), listener)
     return dataclasses.replace(recipe, reasons={**recipe.reasons, "split.rule": split.rule})

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from limner.api.choose_runtime import check_runtime
+from limner.api.model_files import model_checksum, model_folders
 from limner.api.open import runtime_of
-from limner.api.predict_kept import MANIFEST, Kept
-from limner.api.predict_objects import collect
-from limner.api.predict_one import Job, Options, Worker
+from limner.api.predict_inputs import find_inputs
+from limner.api.predict_kept import FOLDER, MANIFEST, Kept
+from limner.api.predict_objects import INSTANCES, SEGMENTS, collect
+from limner.api.predict_one import Job, Opened, Options, Worker
 from limner.api.restored_objects import restore
-from limner.core.errors import DataError, UsageError
-from limner.core.files import check_output, write_json
+from limner.core.errors import DataError, LimnerError, UsageError
+from limner.core.files import check_apart, check_output, write_json
 from limner.core.protocols import Listener, Silent
-from limner.data.images import SUFFIXES
-from limner.data.windows_zarr import is_zarr
+from limner.core.unforeseen import failed
 
 ENGINES = ("local", "ray")
 
@@ -28,7 +28,7 @@ ENGINES = ("local", "ray")
 # long because of its arguments and their docstring
 def predict(
     model: Path | str,
-    inputs: Iterable[Path | str],
+    inputs: Path | str | Iterable[Path | str],
     *,
     out: Path | str,
     overlay: bool = False,
@@ -49,10 +49,11 @@ def predict(
     Parameters
     ----------
     model : run folder, bundle folder or the name of a classical method.
-    inputs : files, folders (searched at any depth), glob patterns, OME-Zarr folders.
-    out : new folder; holds ``<relative stem>.png`` (``.tif`` above 100 megapixels), ``overlays/``, ``scores/``,
-        ``uncertainty/`` and the manifest; of objects ``instances/``, ``objects.csv``, ``coco.json`` and, with stuff,
-        ``panoptic/`` and ``panoptic.json``, see `limner.api.predict_objects`.
+    inputs : one or several files, folders (searched at any depth), glob patterns, OME-Zarr folders. Folders of predictions below
+        them are not searched.
+    out : new folder, which must neither be nor hold the model or an input; gets ``<relative stem>.png`` (``.tif`` above 100
+        megapixels), ``overlays/``, ``scores/``, ``uncertainty/`` and the manifest; of objects ``instances/``, ``objects.csv``,
+        ``coco.json`` and, with stuff, ``panoptic/`` and ``panoptic.json``, see `limner.api.predict_objects`.
     overlay : also draw classes and outlines of objects over each picture; 4096 pixels a side for those that are read by windows.
     scores : also write scores, ``(K, H, W)`` float16 NPY, in [0, 1].
     tile : side of a tile in input pixels; None = the model's own choice.
@@ -67,13 +68,14 @@ def predict(
 
     Returns
     -------
-    The manifest: ``{"model", "runtime", "classes", "images", "failed", "call"}``; a row of images is ``{"input", "output",
-    "size_hw", "classes", "seconds"}``, with ``"instances"`` and ``"objects"`` (how many of each class) where the model tells
-    objects apart, with ``"warnings"`` and ``"confidence"`` where there are any, or ``{"input", "error"}``.
+    The manifest: ``{"model", "runtime", "classes", "images", "failed", "call"}``; a row of images is ``{"input", "source",
+    "output", "size_hw", "classes", "seconds"}``, where ``source`` tells the file from another one of its name, with
+    ``"instances"`` and ``"objects"`` (how many of each class) where the model tells objects apart, with ``"warnings"`` and
+    ``"confidence"`` where there are any, or ``{"input", "error"}``.
 
     Raises
     ------
-    DataError : no picture was found.
+    DataError : no picture was found, or two results would be one file.
     BundleError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
     listener = listener or Silent()
@@ -83,13 +85,19 @@ def predict(
             expected="one of them" if engine in ENGINES else f"one of {', '.join(ENGINES)}",
             fix="--resume keeps what is there, --overwrite deletes it" if engine in ENGINES else "",
         )
-    jobs = plan_outputs(find_inputs(inputs))
+    check_runtime(runtime)
     if spacing is not None and not 0 < spacing < math.inf:
         raise UsageError(f"--spacing {spacing:g}", expected="the side of a pixel in mm, above 0")
+    found = find_inputs(inputs, out=Path(out))
+    jobs = plan_outputs(found.pictures)
+    check_apart(Path(out), [*model_folders(model), *found.read])
+    for folder in found.skipped:
+        listener.message(f"{folder} was not searched: it is for predictions")
     options = Options(overlay, scores, tile, tta, ensemble, uncertainty, runtime, spacing)
     kept = Kept(Path(out).absolute())
     worker = Worker(_absolute(model), kept.out, options, base=Path.cwd(), kept=kept, resume=resume)
     opened = worker.opened
+    refuse_shared(jobs, _sides(options, opened))
     if engine == "ray":
         chosen = (runtime_of(opened.network or opened.segmenter) or runtime).split()[0]
         worker.options = replace(options, runtime=chosen)  # the machines must not choose each for itself
@@ -118,8 +126,8 @@ def _run(
     jobs: Sequence[Job], worker: Worker, done: dict[str, dict[str, Any]], engine: str, listener: Listener
 ) -> list[dict[str, Any]]:
     """The rows of all jobs in their order; those of finished pictures are taken as they are."""
-    known = {job: row for job in jobs for row in [done.get(f"{job.target}.png", done.get(f"{job.target}.tif"))] if row}
-    known = {job: row for job, row in known.items() if row["input"] == str(job.source)}
+    earlier = {job: done.get(f"{job.target}.png", done.get(f"{job.target}.tif")) for job in jobs}
+    known = {job: worker.told_again(row, job) for job, row in earlier.items() if row and worker.is_answer(row, job)}
     if known:
         listener.message(f"{len(known)} of {len(jobs)} pictures are finished already")
     left = [job for job in jobs if job not in known]
@@ -134,7 +142,7 @@ def _run(
                 if share < 1:
                     listener.progress("predict", before + share, len(jobs), f"{share:.0%} of {name}")
 
-            found.append(worker(job, hear))
+            found.append(_attempt(worker, job, hear))
             listener.progress("predict", before + 1, len(jobs))
     for job, row in zip(left, found, strict=True):
         if "error" in row:
@@ -143,6 +151,28 @@ def _run(
             listener.message(f"{job.source}: {warning}")
         known[job] = row
     return [known[job] for job in jobs]
+
+
+def _attempt(worker: Worker, job: Job, hear: Callable[[float], object]) -> dict[str, Any]:
+    """The row of one picture; what nobody foresaw becomes an error of this picture, unless it came from the listener."""
+    from_listener: list[Exception] = []
+
+    def listen(share: float) -> None:
+        try:
+            hear(share)
+        except Exception as error:  # the caller's own way to end the call
+            from_listener.append(error)
+            raise
+
+    try:
+        return worker(job, listen)
+    except LimnerError:
+        raise
+    except Exception as error:
+        if from_listener:
+            raise
+        fix = "save the picture in another size or format; if that does not help, report it with these lines"
+        return worker.keep(job, {"error": failed(error, fix=fix).as_dict()})
 
 
 def _with_ray(jobs: Sequence[Job], worker: Worker, listener: Listener) -> list[dict[str, Any]]:
@@ -155,61 +185,8 @@ def _with_ray(jobs: Sequence[Job], worker: Worker, listener: Listener) -> list[d
     return [{"input": str(job.source), **row} for job, row in zip(jobs, rows, strict=True)]
 
 
-def model_checksum(model: Path | str) -> str:
-    """SHA-256 of the descriptions of a model and of the models of its folds, which carry the hashes of their weights.
-
-    For a classical method its name.
-    """
-    path = Path(model)
-    files = [path / "bundle.json", path / "model" / "bundle.json", *sorted(path.glob("fold*/model/bundle.json"))]
-    texts = [file.read_bytes() for file in files if file.is_file()]
-    return hashlib.sha256(b"".join(texts)).hexdigest() if texts else str(model)
-
-
 def _absolute(model: Path | str) -> Path | str:
     return Path(model).absolute() if Path(model).exists() else model
-
-
-def find_inputs(inputs: Iterable[Path | str]) -> list[tuple[Path, Path]]:
-    """Pictures with the folder that their output names are relative to, in order, each once.
-
-    Raises
-    ------
-    DataError : an input does not exist or holds no picture.
-    """
-    found: dict[Path, Path] = {}
-    for entry in inputs:
-        path = Path(entry)
-        matches = [path] if path.exists() else [Path(match) for match in sorted(glob.glob(str(entry), recursive=True))]  # noqa: PTH207 - an absolute pattern
-        before = len(found)
-        for match in matches:
-            if match.is_dir() and not is_zarr(match):
-                inside = sorted(p for p in match.rglob("*") if _is_picture(p, match))
-                found.update({p: match for p in inside if p not in found})
-            elif match not in found:
-                found[match] = match.parent
-        if len(found) == before and not any(match in found or match.is_dir() for match in matches):
-            raise DataError(
-                f"nothing found at {entry}",
-                expected="a picture, a folder of pictures or a glob pattern",
-                where=str(entry),
-                fix="check the path; quote patterns as in 'slides/*.png'",
-            )
-    if not found:
-        raise DataError(
-            "no pictures in the inputs",
-            expected=f"files ending in {', '.join(sorted(SUFFIXES))}",
-            fix="check the folder",
-        )
-    return list(found.items())
-
-
-def _is_picture(path: Path, base: Path) -> bool:
-    """Whether a path below `base` is an input; what lies inside an OME-Zarr folder belongs to it."""
-    if any(is_zarr(parent) for parent in path.parents if parent != base and base in parent.parents):
-        return False
-    known = path.suffix.lower() in SUFFIXES and path.is_file()
-    return (known or is_zarr(path)) and not path.name.startswith(".")
 
 
 def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
@@ -234,3 +211,44 @@ def plan_outputs(found: Sequence[tuple[Path, Path]]) -> list[Job]:
             fix="predict them in two calls, or give their common parent folder",
         )
     return [Job(source, target) for (source, _), target in zip(found, targets, strict=True)]
+
+
+def refuse_shared(jobs: Sequence[Job], sides: Iterable[str]) -> None:
+    """Refuse a label map that would be written where another result lies.
+
+    The overlay of ``a.png`` is ``overlays/a.png``, and so is the label map of a picture ``overlays/a.png``.
+
+    Parameters
+    ----------
+    sides : folders in the output that get further pictures, under the names of the label maps.
+
+    Raises
+    ------
+    DataError : names both inputs.
+    """
+    by_target, sides = {job.target: job for job in jobs}, frozenset(sides)
+    for job in jobs:
+        side, _, target = job.target.partition("/")
+        other = by_target.get(target) if side in sides else None
+        if other is not None or (side == FOLDER and target):
+            raise DataError(
+                f"the label map of {job.source} and "
+                + (f"what is written to {side}/ of {other.source}" if other else "what an unfinished call keeps")
+                + f" would both be {job.target}.png",
+                expected="different names",
+                where=str(job.source),
+                fix=f"rename the folder {side} of the inputs, or predict it in a call of its own",
+            )
+
+
+def _sides(options: Options, opened: Opened) -> list[str]:
+    """The folders beside the label maps to which this call writes pictures."""
+    bundle = opened.bundle
+    objects = bundle is not None and bundle.method is None and bundle.contract.objects is not None
+    written = {
+        "overlays": options.overlay,
+        "uncertainty": options.uncertainty,
+        INSTANCES: objects,
+        SEGMENTS: objects and opened.label_space.kind == "panoptic",
+    }
+    return [name for name, is_written in written.items() if is_written]

@@ -24,6 +24,7 @@ from limner.core.protocols import Segmenter, Source
 from limner.core.sample import Image
 from limner.data.images import write_image, write_labels
 from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
+from limner.data.many_channels import resize_channels
 from limner.data.windows import open_windows
 from limner.evaluation.pictures import overlay as draw_overlay
 from limner.inference.ensemble import EnsembleSegmenter
@@ -175,8 +176,9 @@ def _reduced_overlay(source: Source, rows: Unfinished, space: LabelSpace) -> Ima
     for top in range(0, height, step):
         bottom = min(top + step, height)
         strip = source.read(slice(top, bottom), slice(0, width))
-        size = (math.ceil(width / block), math.ceil((bottom - top) / block))
-        images.append(cv2.resize(strip, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1))
+        images.append(
+            resize_channels(strip, (math.ceil((bottom - top) / block), math.ceil(width / block)), cv2.INTER_AREA)
+        )
         labels.append(rows.read(top, bottom)[::block, ::block])
     return draw_overlay(np.concatenate(images), np.concatenate(labels), space)
 

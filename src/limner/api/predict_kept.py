@@ -1,7 +1,7 @@
 """What `limner predict` keeps beside its outputs while it runs, so that an interrupted call can be continued.
 
     OUT/.unfinished/call.json       what was asked, of which model
-                    rows/*.json     a row of the manifest for each finished picture, with a stamp of its file
+                    rows/*.json     a row of the manifest for each picture that is done
                     work/*/         the finished rows of a huge picture
                     objects/*/      what the tables of objects will hold of a finished picture
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.core.errors import OutputError
-from limner.core.files import MARKER, check_output, disk_errors, prepare_output, write_json
+from limner.core.files import MARKER, disk_errors, prepare_output, write_json
 
 MANIFEST = "predictions.json"
 FOLDER = ".unfinished"
@@ -48,11 +48,9 @@ class Kept:
         """Folder for what the tables of objects will hold of a picture."""
         return self.folder / "objects" / _short(target)
 
-    def keep(self, target: str, source: Path, row: dict[str, Any]) -> None:
-        """Remember the row of a finished picture, whole or not at all."""
-        write_json(
-            self.folder / "rows" / f"{_short(target)}.json", {"path": str(source), "stamp": _stamp(source), "row": row}
-        )
+    def keep(self, target: str, row: dict[str, Any]) -> None:
+        """Remember the row of a picture, whole or not at all."""
+        write_json(self.folder / "rows" / f"{_short(target)}.json", {"target": target, "row": row})
 
     def prepare(self, call: dict[str, Any], *, resume: bool, overwrite: bool) -> dict[str, dict[str, Any]]:
         """Make the output folder ready.
@@ -69,16 +67,13 @@ class Kept:
 
         Raises
         ------
-        OutputError : the folder is not new, or, with `resume`, of another call.
+        OutputError : the folder is not new, or, with `resume`, of another call or another command.
         """
         rows: dict[str, dict[str, Any]] = {}
         if resume and (self.out / MARKER).is_file() and any(path.name != MARKER for path in self.out.iterdir()):
             rows = self._earlier(call)
-        elif resume:
-            check_output(self.out, overwrite=False)
-            prepare_output(self.out, overwrite=False)
         else:
-            prepare_output(self.out, overwrite=overwrite)
+            prepare_output(self.out, overwrite=overwrite and not resume)
         with disk_errors(self.folder):
             self.folder.mkdir(exist_ok=True)
         write_json(self.folder / "call.json", call)
@@ -87,6 +82,14 @@ class Kept:
     def _earlier(self, call: dict[str, Any]) -> dict[str, dict[str, Any]]:
         begun, manifest = _read(self.folder / "call.json"), _read(self.out / MANIFEST)
         if begun is None and manifest is None:
+            others = sorted(path.name for path in self.out.iterdir() if path.name not in (MARKER, FOLDER))
+            if others:
+                raise OutputError(
+                    f"{self.out} was made by another command, or its {MANIFEST} cannot be read (it holds {others[0]})",
+                    expected="the folder of an interrupted limner predict, or a new one",
+                    where=str(self.out),
+                    fix="choose another --out",
+                )
             return {}  # it ended before it began
         before = begun if begun is not None else (manifest or {}).get("call")
         if before != json.loads(json.dumps(call)):
@@ -97,14 +100,21 @@ class Kept:
                 where=str(self.out),
                 fix="repeat the options of that call, choose another --out, or pass --overwrite instead of --resume",
             )
-        listed = [row for row in (manifest or {}).get("images", []) if "output" in row]
-        rows = {row["output"]: row for row in listed if not _newer(Path(row["input"]), self.out / row["output"])}
+        rows = {_target(row): row for row in (manifest or {}).get("images", []) if "output" in row}
         for path in sorted((self.folder / "rows").glob("*.json")):
             told = _read(path) or {}
             row = told.get("row", {})
-            if "output" in row and told.get("stamp") == _stamp(Path(str(told.get("path")))):
-                rows[row["output"]] = row
-        return {output: row for output, row in rows.items() if self._is_whole(row)}
+            if "output" in row or "target" in told:
+                rows[str(told.get("target") or _target(row))] = row
+        return {row["output"]: row for row in rows.values() if "output" in row and self._is_current(row)}
+
+    def _is_current(self, row: dict[str, Any]) -> bool:
+        """Whether the answer is there and its picture is the one that was read."""
+        if not self._is_whole(row):
+            return False
+        if "source" in row:
+            return bool(row["source"] == source_of(Path(row["source"]["path"])))
+        return not _newer(Path(row["input"]), self.out / row["output"])  # a row of an earlier version
 
     def _is_whole(self, row: dict[str, Any]) -> bool:
         """Whether the files of a picture are there."""
@@ -120,19 +130,27 @@ def _short(target: str) -> str:
     return hashlib.sha256(target.encode()).hexdigest()[:24]
 
 
-def _stamp(path: Path) -> list[int]:
-    """Changes with the file; empty where it is not there."""
+def _target(row: dict[str, Any]) -> str:
+    return str(row["output"])[: -len(".png")]  # as long as .tif
+
+
+def source_of(path: Path) -> dict[str, Any]:
+    """What tells the file of a picture from another one, and from a later or earlier one of its name.
+
+    Returns
+    -------
+    ``{"path", "bytes", "mtime_ns"}``; the path alone where the file is not there.
+    """
     try:
         stat = path.stat()
     except OSError:
-        return []
-    return [stat.st_size, stat.st_mtime_ns]
+        return {"path": str(path)}
+    return {"path": str(path), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
 
 
 def _newer(source: Path, output: Path) -> bool:
-    """Whether a picture was written after its label map; not where one of them is missing."""
-    source_stamp, output_stamp = _stamp(source), _stamp(output)
-    return bool(source_stamp and output_stamp) and source_stamp[1] > output_stamp[1]
+    """Whether a picture was written after its label map; not where it is missing."""
+    return source.exists() and source.stat().st_mtime_ns > output.stat().st_mtime_ns
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ from limner.api.input_kind import strange
 from limner.api.object_overlay import drawn
 from limner.api.open import classical_method, open_segmenter, refuse_network_options
 from limner.api.predict_huge import Huge, check_answers, segment_huge
-from limner.api.predict_kept import Kept
+from limner.api.predict_kept import Kept, source_of
 from limner.api.predict_objects import write_objects
 from limner.core.answers import CONFIDENCE
 from limner.core.bundle import Bundle
@@ -132,14 +132,30 @@ class Worker:
         job : the picture.
         progress : hears what share of the picture is done.
         """
+        source = source_of(self.base / job.source)  # before it is read: what changes meanwhile is done again
         try:
-            row = self._row(job, progress)
+            row = {"source": source, **self._row(job, progress)}
         except LimnerError as error:
-            row = {"input": str(job.source), "error": error.as_dict()}
+            row = {"error": error.as_dict()}
         except MemoryError:
-            row = {"input": str(job.source), "error": _no_memory(job).as_dict()}
-        self.kept.keep(job.target, self.base / job.source, row)
+            row = {"error": _no_memory(job).as_dict()}
+        return self.keep(job, row)
+
+    def keep(self, job: Job, row: dict[str, Any]) -> dict[str, Any]:
+        """Keep a row on the disk for a call that continues this one; returns it with its input."""
+        row = {"input": str(job.source), **row}
+        self.kept.keep(job.target, row)
         return row
+
+    def is_answer(self, row: dict[str, Any], job: Job) -> bool:
+        """Whether the row of a picture that did not change is of the picture of `job`; old rows know only what was given."""
+        if "source" in row:
+            return bool(row["source"]["path"] == str(self.base / job.source))
+        return bool(row["input"] == str(job.source))
+
+    def told_again(self, row: dict[str, Any], job: Job) -> dict[str, Any]:
+        """The row of an earlier call with what this call says of the input."""
+        return {**row, "input": str(job.source), "source": row.get("source") or source_of(self.base / job.source)}
 
     def _row(self, job: Job, progress: Callable[[float], object]) -> dict[str, Any]:
         start = time.perf_counter()
@@ -148,12 +164,12 @@ class Worker:
         check_answers(job.source.name, pixels, opened.segmenter, whole_scores=self.options.whole_scores)
         by_bands = pixels > PREPARED_PIXELS and not self.options.whole_scores
         if opened.network is None or opened.bundle is None or not by_bands:
-            return {"input": str(job.source), **self._whole(job, path)}
+            return self._whole(job, path)
         spacing = spacing_of(self.options, opened.bundle)
         work = self.kept.work(job.target)
         huge = Huge(path, self.folder, job.target, work, overlay=self.options.overlay, spacing=spacing)
         row = segment_huge(huge, opened.network, opened.rules, opened.bundle, resume=self.resume, progress=progress)
-        return {"input": str(job.source), **row, "seconds": round(time.perf_counter() - start, 4)}
+        return {**row, "seconds": round(time.perf_counter() - start, 4)}
 
     def _whole(self, job: Job, path: Path) -> dict[str, Any]:
         """A picture that is in memory as a whole."""
@@ -251,12 +267,16 @@ def with_confidence(segmenter: Segmenter, bundle: Bundle) -> Opened:
 
 
 def _refuse_of_classical(method: str, options: Options) -> None:
-    refuse_network_options(method, tile=options.tile, scores=options.whole_scores, tta=options.tta)
-    if options.ensemble:
-        raise UsageError(
-            f"--ensemble with the classical method {method}", expected="the run of a cross-validation",
-            fix="leave the option out",
-        )  # fmt: skip
+    given = {
+        "--ensemble": (options.ensemble, "the run of a cross-validation"),
+        "--uncertainty": (options.uncertainty, "a trained network: classical methods have no scores"),
+    }
+    for option, (is_given, expected) in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option} with the classical method {method}", expected=expected, fix="leave the option out"
+            )
+    refuse_network_options(method, tile=options.tile, scores=options.scores, tta=options.tta)
 
 
 def _pixels(path: Path) -> Image:

@@ -79,6 +79,8 @@ class Predicted:
         found = [f"Predicted masks are read so: {words}."] if words else []
         if self._without_ids:
             found.append(f"{self._without_ids} predicted masks have no ids of objects in {INSTANCES}/.")
+        if self.objects is not None:
+            found += self.objects.notes
         if self.extra:
             names = ", ".join(self.extra[:MOST_NAMED]) + (" ..." if len(self.extra) > MOST_NAMED else "")
             found.append(f"{len(self.extra)} predicted files belong to no picture and were not used: {names}.")

@@ -24,6 +24,7 @@ from limner.data.masks import read_raw_mask
 TABLE = "objects.csv"
 LOSSY = (".jpg", ".jpeg")
 LARGEST_ID = 1 << 24  # of ids that a table lists
+MOST_NAMED = 8
 
 Known = dict[int, tuple[str, float]]  # id to name of the class and score
 
@@ -39,18 +40,33 @@ class PredictedObjects:
 
     Raises
     ------
-    DataError : files that cannot be paired, or a table that cannot be read.
+    DataError : files that cannot be paired, a table that cannot be read, or one of other classes than those of the data.
     """
 
     def __init__(self, folder: Path, items: Sequence[Item], label_space: LabelSpace) -> None:
         self.folder, self.label_space = folder / INSTANCES, label_space
         self.files, self.extra = pair_predictions(self.folder, items)
         self._table = _read_table(folder / TABLE) if (folder / TABLE).is_file() else {}
+        self._class_ids = {} if len(label_space) == 2 else _class_ids(self._table, label_space, where=folder / TABLE)
+        self._unknown: dict[str, int] = {}  # objects of each picture whose class the data do not have
+        self._unlisted: dict[str, int] = {}  # and those that have no class at all
 
     @property
     def has_classes(self) -> bool:
         """Whether the classes are known without class maps."""
         return len(self.label_space) == 2 or bool(self._table)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many objects were left out of the pictures that were looked at so far, and why; empty where none were."""
+        found, unknown, unlisted = [], sum(self._unknown.values()), sum(self._unlisted.values())
+        if unknown:
+            strange = _listed(sorted(name for name, index in self._class_ids.items() if index is None))
+            classes = ", ".join(self.label_space.foreground_names)
+            found.append(f"{_left_out(unknown)}: {TABLE} calls them {strange}, and the classes are {classes}.")
+        if unlisted:
+            found.append(f"{_left_out(unlisted)}: {TABLE} does not list them.")
+        return tuple(found)
 
     def find(self, name: str, size_hw: tuple[int, int], labels: Labels | None) -> Objects | None:
         """The objects of the picture `name`; None where it has no file.
@@ -83,23 +99,60 @@ class PredictedObjects:
             for number, (_, score) in known.items():
                 if number < len(scores):
                     scores[number] = score
-        return number_objects(ids, self._classes(ids, known, labels), scores=scores)
+        return number_objects(ids, self._classes(name, ids, known, labels), scores=scores)
 
-    def _classes(self, ids: npt.NDArray[np.int64], known: Known, labels: Labels | None) -> Labels:
+    def _classes(self, name: str, ids: npt.NDArray[np.int64], known: Known, labels: Labels | None) -> Labels:
+        """The class of each pixel of an object; counts the objects that have none."""
         if len(self.label_space) == 2:
             return (ids > 0).astype(np.uint8)
-        if not known:
-            return np.zeros(ids.shape, np.uint8) if labels is None else labels
+        if not known and labels is not None:
+            return labels
+        present = np.unique(ids[ids > 0])
         classes = np.zeros(int(ids.max(initial=0)) + 1, np.uint16)
-        for number, (class_name, _) in known.items():
-            if number < len(classes) and class_name in self.label_space.names:
-                classes[number] = self.label_space.names.index(class_name)
+        found = {number: self._class_ids[known[number][0]] for number in present.tolist() if number in known}
+        for number, index in found.items():
+            classes[number] = index or 0
+        self._unknown[name] = sum(index is None for index in found.values())
+        self._unlisted[name] = len(present) - len(found)
         return classes[ids]
 
     def _known(self, file: PredictedFile) -> Known:
         """What the table says of one picture, called by the stem of its ids, with the suffix of the picture or without."""
         stem = file.path.relative_to(self.folder).with_suffix("").as_posix()
         return self._table.get(stem, {})
+
+
+def _class_ids(table: dict[str, Known], label_space: LabelSpace, *, where: Path) -> dict[str, int | None]:
+    """The class id of each name in the table, whatever its capitals where these tell no classes apart; None for an unknown one.
+
+    Raises
+    ------
+    DataError : none of them is a class of the data.
+    """
+    names = sorted({class_name for known in table.values() for class_name, _ in known.values()})
+    folded = [name.strip().casefold() for name in label_space.names]
+    found: dict[str, int | None] = {}
+    for name in names:
+        plain = name.strip().casefold()
+        if name in label_space.names:
+            found[name] = label_space.names.index(name)
+        else:
+            found[name] = folded.index(plain) if folded.count(plain) == 1 else None
+    if names and all(index is None for index in found.values()):
+        raise DataError(
+            f"{where.name} names the classes {_listed(names)}",
+            expected=f"classes of the data: {', '.join(label_space.foreground_names)}", where=str(where),
+            fix="call the classes in the table as the data do, or remove the table where class maps tell the classes",
+        )  # fmt: skip
+    return found
+
+
+def _left_out(count: int) -> str:
+    return f"{count} predicted object{'s were' if count != 1 else ' was'} left out"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (" ..." if len(names) > MOST_NAMED else "")
 
 
 def _dense(ids: npt.NDArray[np.int64], known: Known) -> tuple[npt.NDArray[np.int64], Known]:

@@ -8,15 +8,20 @@ import io
 import json
 import shutil
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.core.files import MARKER, check_output, disk_errors, prepare_output, write_json, write_text
+from limner.api.given_recipe import measured_validations
+from limner.core.files import MARKER, check_apart, check_output, disk_errors, prepare_output, write_json, write_text
 from limner.core.recipe import Recipe
 from limner.data.splits import Split, write_split
 
 if TYPE_CHECKING:
     from limner.training.checkpoint import Progress
+
+# what may lie in the folder of a run that has no recipe yet
+EARLY = (MARKER, "split.csv", "origin.json", "folds.csv", "log.jsonl")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,37 +77,64 @@ class RunFolder:
         result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         return result
 
-    def check(self, *, resume: bool, overwrite: bool) -> bool:
+    def check(self, *, resume: bool, overwrite: bool, inputs: Iterable[Path] = ()) -> bool:
         """Whether there is a run to go on with; changes nothing.
+
+        Parameters
+        ----------
+        inputs : what the call reads, see `limner.core.files.check_apart`.
 
         Raises
         ------
-        OutputError : the folder is taken and neither `resume` nor `overwrite` is set, or it is not a run.
+        OutputError : the folder holds an input; it is taken and neither `resume` nor `overwrite` is set, or it is not a run.
         """
+        check_apart(self.path, inputs)
         if resume and (self.path / MARKER).exists():
-            return self.recipe.is_file()
+            if self.recipe.is_file():
+                return True
+            if all(path.name in EARLY or path.suffix == ".tmp" for path in self.path.iterdir()):
+                return False  # it ended before it began
         check_output(self.path, overwrite=overwrite)
         return False
 
-    def start(self, recipe: Recipe, split: Split, root: Path, *, goes_on: bool, overwrite: bool) -> None:
+    def start(
+        self,
+        recipe: Recipe,
+        split: Split,
+        root: Path,
+        *,
+        goes_on: bool,
+        overwrite: bool,
+        began: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make the folder and write what the run is started with, or tidy up after a run that was killed.
 
         The split is written first, so that a recipe never stands without one. ``origin.json`` says where the data lie, for
-        later verbs that need them; it stays out of the bundle, which people share.
+        later verbs that need them, and what the run `began` with, which stays when it is gone on with; it stays out of the
+        bundle, which people share.
         """
         if goes_on:
             for left in self.path.rglob(".*.tmp"):
                 left.unlink(missing_ok=True)
-            self._write_origin(root, split)
+            self._write_origin(root, split, self.began())
             return
         if not (self.path / MARKER).exists() or overwrite:
-            prepare_output(self.path, overwrite=overwrite)
+            prepare_output(self.path, overwrite=overwrite, inputs=[root, *(item.image for item in split.items)])
         write_split(self.split, split, root)
-        self._write_origin(root, split)
+        self._write_origin(root, split, began or {})
         write_text(self.recipe, recipe.to_toml())
 
-    def _write_origin(self, root: Path, split: Split) -> None:
-        write_json(self.origin, {"data": str(root.resolve()), "split_checksum": split.checksum})
+    def _write_origin(self, root: Path, split: Split, began: Mapping[str, Any]) -> None:
+        facts: dict[str, Any] = {"data": str(root.resolve()), "split_checksum": split.checksum}
+        write_json(self.origin, facts | ({"began": dict(began)} if began else {}))
+
+    def began(self) -> dict[str, Any]:
+        """What the run began with, see `limner.api.beginning`; empty where an earlier version began it."""
+        try:
+            found = json.loads(self.origin.read_text(encoding="utf-8")).get("began", {})
+        except (OSError, ValueError, AttributeError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def find_origin(self) -> Path | None:
         """The folder or file that the data were read from; None where the run does not say, or it is gone."""
@@ -114,18 +146,15 @@ class RunFolder:
 
     def write_recipe(self, recipe: Recipe, progress: Progress) -> None:
         """Write down the steps that a budget became, so that the run can be repeated."""
-        part = recipe.schedule
+        part, held = recipe.schedule, progress.validations
         if part.budget != "none" and not part.steps and progress.stopped:
             plan = progress.plan
             measured = f"measured: what a budget of {part.budget} held on this machine"
             recipe = recipe.override(
-                {
-                    "schedule.steps": plan[0][1],
-                    "schedule.revisions": tuple(plan[1:]),
-                    "schedule.validations": progress.validations,
-                },
-                reason=measured,
+                {"schedule.steps": plan[0][1], "schedule.revisions": tuple(plan[1:])}, reason=measured
             )
+            reason = measured_validations(held, part.validations, part.budget)
+            recipe = recipe.override({"schedule.validations": held}, reason=reason)
         write_text(self.recipe, recipe.to_toml())
 
     def write_parts(self, parts: int, reason: str) -> Recipe:

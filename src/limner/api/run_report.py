@@ -33,7 +33,9 @@ from limner.evaluation.page import ReportPage
 from limner.evaluation.ranking import choose_cases
 
 if TYPE_CHECKING:
+    from limner.core.prediction import Prediction
     from limner.core.protocols import Segmenter
+    from limner.core.sample import Sample
     from limner.training.checkpoint import Progress
 
 PACKAGES = ("limner", "torch", "timm", "lightning-fabric", "numpy", "opencv-python-headless", "pillow")
@@ -97,6 +99,25 @@ def score_items(
         data_checksum=dataset.checksum,
         seconds=time.perf_counter() - start - looked,
     )
+
+
+class Timed:
+    """A `Segmenter` that passes on what another one answers, and adds up the time of the first answer for each picture."""
+
+    def __init__(self, inner: Segmenter) -> None:
+        self.inner = inner
+        self.seconds: dict[str, float] = {}
+
+    def segment(self, sample: Sample) -> Prediction:
+        """The answer of `inner`."""
+        found = self.inner.segment(sample)
+        self.seconds.setdefault(sample.name, found.seconds)
+        return found
+
+    @property
+    def per_picture(self) -> float | None:
+        """Mean over the pictures; None before the first."""
+        return sum(self.seconds.values()) / len(self.seconds) if self.seconds else None
 
 
 def make_cases(segmenter: Segmenter, dataset: Dataset, items: tuple[Item, ...], report: Report) -> list[DrawnCase]:
@@ -174,7 +195,8 @@ def judge_and_report(
     """
     bundle, recipe = read_bundle(folder.model), Recipe.read(folder.recipe)
     bundle = fit_answers(bundle, dataset, split, recipe, listener)
-    segmenter = JudgedConfidence(open_segmenter(folder.model, keep_scores=bundle.method is None)[0], bundle)
+    timed = Timed(open_segmenter(folder.model, keep_scores=bundle.method is None)[0])
+    segmenter = JudgedConfidence(timed, bundle)
     write_model_card(bundle)  # a kill while scoring leaves one that says that there are no scores
     judged = "test" if split.part("test") else "val"
     items = split.part(judged)
@@ -207,6 +229,8 @@ def judge_and_report(
         facts=data_facts(dataset, split),
         findings=[f.as_dict() for f in dataset.findings],
         history=progress.history,
+        kept_step=progress.best.get("step") if progress.history else None,
+        seconds_per_picture=timed.per_picture,
         cases=make_cases(segmenter, dataset, items, report),
         object_cases=make_object_cases(segmenter, dataset, items, report),
         notes=notes,
@@ -243,6 +267,7 @@ def write_run_report(folder: RunFolder, bundle: Bundle, page: ReportPage) -> Non
         folder.path / "figures",
         report=report,
         history=page.history,
+        kept_step=page.kept_step,
         inspection=page.inspection,
         cases=page.cases,
     )

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from limner.api.beginning import CLEARED, beginning, check_same_data, stored_recipe
 from limner.api.classical_recipe import classical_recipe
 from limner.api.extras import require
 from limner.api.fit import Job, check_parts
 from limner.api.folds import FoldsJob, begin_folds, check_place, train_folds
+from limner.api.given_recipe import given_recipe, with_changes
 from limner.api.logs import require_logs
 from limner.api.one_run import TrainResult, everywhere, result_of, run_job
 from limner.api.plan import plan_dataset, split_dataset, with_preset
 from limner.api.query_recipe import with_queries
 from limner.api.run_folder import RunFolder
+from limner.api.value_range import with_value_range
 from limner.core.augmentation import check_augmentation
 from limner.core.duration import parse_duration
-from limner.core.errors import LimnerError, RecipeError, UsageError
-from limner.core.named_recipes import AUTO, read_recipe
+from limner.core.errors import LimnerError, UsageError
+from limner.core.named_recipes import AUTO
 from limner.core.object_head import QUERIES
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
@@ -29,8 +32,6 @@ from limner.data.splits import AUTOMATIC, GIVEN, Split, is_given, read_split
 from limner.training.place import Place, find_place
 
 __all__ = ["TrainResult", "train"]
-
-CLEARED = {"schedule.epochs": 0, "schedule.steps": 0, "schedule.revisions": ()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def train(
     settings : dotted keys that overrule the recipe and the preset.
     budget : wall-clock time from the first step to the last, as in ``10m``; all folds together share it evenly.
     out : run folder; default ``runs/<name of data>``.
-    resume : go on with the run in `out`; start it when there is none; return at once when it is finished.
+    resume : go on with the run in `out`; start it when there is none; return at once when it is finished. What else is
+        given has to be what the run began with, and may be left out.
     seed : of everything random.
     folds : cross-validation: so many models, each of which holds out other pictures, one after the other. None = as the recipe
         says, which by itself is none.
@@ -111,8 +113,9 @@ def train(
     job = everywhere(place, lambda: _begin(call, place, hears))
     if isinstance(job, TrainResult):
         return job
-    again = f"limner train {data} --out {folder.path} --resume"
-    repeat = f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER"
+    leaks = " --allow-leaks" if allow_leaks else ""
+    again = f"limner train {data} --out {folder.path} --resume{leaks}"
+    repeat = f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER{leaks}"
     if isinstance(job, FoldsJob):
         return train_folds(job, place, hears, again=again, repeat=repeat)
     return run_job(job, place, hears, again=again, repeat=repeat)
@@ -142,34 +145,48 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
     if finished is not None:
         listener.message(f"{folder.path} is finished already")
         return result_of(folder, finished)
-    goes_on = folder.check(resume=call.resume, overwrite=call.overwrite)
-    dataset = open_dataset(call.data, allow=("SPLIT_LEAK",) if call.allow_leaks else (), listener=listener)
+    goes_on = folder.check(resume=call.resume, overwrite=call.overwrite, inputs=[call.data])
+    given = given_recipe(call.recipe)
+    dataset = open_dataset(call.data, allow=_allowed(call, given, goes_on=goes_on), listener=listener)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             listener.message(f"{finding.level}: {finding.message}")
     changes, reasons = with_preset(call.changes, call.preset, dataset.label_space)
     if goes_on:
-        chosen = _stored(folder, changes)
+        chosen = stored_recipe(folder, given, changes)
         parts = _parts_again(folder, dataset, chosen)
     else:
-        chosen = with_queries(_decided(dataset, call.recipe, changes, listener).explain(reasons))
+        chosen = with_queries(_decided(dataset, given, changes, listener).explain(reasons))
         chosen = without_objects(chosen, dataset)
         parts = _parts(dataset, chosen)
         chosen = chosen.explain({"split.rule": parts.rule})
         for sentence in (parts.rule, *parts.notes):
             listener.message(f"split: {sentence}")
+    whole = parts.pool() if isinstance(parts, Folds) else parts
+    if not goes_on:
+        chosen = with_value_range(chosen, dataset, whole.part("train"), listener)
     check_augmentation(chosen, dataset.label_space)
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
+    began = None if goes_on else beginning(given, changes, dataset, whole.items)
     if isinstance(parts, Folds):
         check_place(place)
         job_of_folds = FoldsJob(folder, dataset, parts, chosen, call.log)
-        begin_folds(job_of_folds, goes_on=goes_on, overwrite=call.overwrite)
+        begin_folds(job_of_folds, goes_on=goes_on, overwrite=call.overwrite, began=began)
         return job_of_folds
+    if goes_on:
+        check_same_data(folder, dataset, whole.items)
     job = Job(folder, dataset, parts, chosen, call.resume, call.log)
     check_parts(job)
-    folder.start(chosen, parts, dataset.root, goes_on=goes_on, overwrite=call.overwrite)
+    folder.start(chosen, parts, dataset.root, goes_on=goes_on, overwrite=call.overwrite, began=began)
     return job
+
+
+def _allowed(call: Call, given: Recipe | None, *, goes_on: bool) -> tuple[str, ...]:
+    """Findings that do not stop the run: a split that leaks harms nobody where an automatic one takes its place."""
+    start = Recipe.read(call.folder.recipe) if goes_on else given
+    rule = call.changes.get("split.rule", GIVEN if start is None else start.split.rule)
+    return ("SPLIT_LEAK",) if call.allow_leaks or rule == AUTOMATIC else ()
 
 
 def _changes(
@@ -189,37 +206,11 @@ def _changes(
     return changes | ({"seed": seed} if seed is not None else {})
 
 
-def _stored(folder: RunFolder, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe of the run that is gone on with.
-
-    Raises
-    ------
-    RecipeError : the call says something else.
-    """
-    stored = Recipe.read(folder.recipe)
-    explicit = {key: value for key, value in changes.items() if key not in CLEARED or value}
-    wanted = stored.override(explicit)
-    if wanted != stored:
-        different = [key for key, value in explicit.items() if stored.get(key) != wanted.get(key)]
-        raise RecipeError(
-            f"the run in {folder.path} was started with other values of {', '.join(different)}",
-            expected="the same ones with --resume",
-            where=str(folder.recipe),
-            fix="leave them out, or start a new run in another --out",
-        )
-    return stored
-
-
-def _decided(
-    dataset: Dataset, recipe: Path | str | Recipe | None, changes: Mapping[str, Any], listener: Listener
-) -> Recipe:
+def _decided(dataset: Dataset, given: Recipe | None, changes: Mapping[str, Any], listener: Listener) -> Recipe:
     """The given recipe, or a planned one; it says whether a split that the data bring is obeyed."""
-    if isinstance(recipe, Recipe):
-        chosen = recipe.override(changes)
-    elif recipe is None or str(recipe) == AUTO:
+    if given is None:
         return plan_dataset(dataset, split_dataset(dataset, changes), changes, listener=listener)
-    else:
-        chosen = read_recipe(recipe).override(changes)
+    chosen = with_changes(given, changes, listener)
     return chosen.override({"split.rule": GIVEN if is_given(dataset, chosen.split) else AUTOMATIC})
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from limner.api.beginning import beginning, check_same_data
 from limner.api.classical_recipe import (
     decide_recipe,
     history_csv,
@@ -68,7 +69,7 @@ class NoCurves:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-# long because of its arguments and their docstring: the body is 30 lines
+# long because of its arguments and their docstring: the body is 34 lines
 def train_classical(
     data: Path | str,
     *,
@@ -115,21 +116,25 @@ def train_classical(
     if finished is not None:
         hears.message(f"{folder.path} is finished already")
         return TrainResult(run=folder.path, model=folder.model, **finished)
-    goes_on = folder.check(resume=resume, overwrite=overwrite)
+    goes_on = folder.check(resume=resume, overwrite=overwrite, inputs=[Path(data)])
     changes = ({"schedule.budget": budget} if budget is not None else {}) | dict(settings or {})
     changes |= {"seed": seed} if seed is not None else {}
-    recipe = stored_recipe(folder.recipe, method, changes) if goes_on else decide_recipe(method, changes)
+    recipe = stored_recipe(folder, method, changes) if goes_on else decide_recipe(method, changes)
     chosen = method_of(recipe)
     if recipe.schedule.budget != "none":
         parse_duration(recipe.schedule.budget)  # a wrong one is refused before anything is written
-    dataset = open_dataset(Path(data), allow=("SPLIT_LEAK",) if allow_leaks else (), listener=hears)
+    harmless = allow_leaks or recipe.split.rule == AUTOMATIC  # a split that is not used leaks nothing
+    dataset = open_dataset(Path(data), allow=("SPLIT_LEAK",) if harmless else (), listener=hears)
     _two_classes(dataset, chosen.name)
     for finding in dataset.findings:
         if finding.level in ("warning", "fixed"):
             hears.message(f"{finding.level}: {finding.message}")
     recipe = recipe.override({"split.rule": GIVEN if is_given(dataset, recipe.split) else AUTOMATIC})
     split = _split(folder, dataset, recipe, goes_on=goes_on)
-    folder.start(recipe, split, dataset.root, goes_on=goes_on, overwrite=overwrite)
+    if goes_on:
+        check_same_data(folder, dataset, split.items)
+    began = None if goes_on else beginning(None, changes, dataset, split.items)
+    folder.start(recipe, split, dataset.root, goes_on=goes_on, overwrite=overwrite, began=began)
     run = ClassicalRun(folder, dataset, split, recipe, chosen)
     bundle = _tuned_before(run) or _tune(run, hears)
     write_text(folder.recipe, recipe_toml(tuned_recipe(recipe, bundle, split_rule=split.rule)))

@@ -51,7 +51,7 @@ class Validated:
     Parameters
     ----------
     name, group : of the picture.
-    rank : two classes: how many of `thresholds` lie below the score of each pixel; several: the class ids.
+    rank : two classes: how many of `thresholds` lie below the score of each pixel; several, or objects: the class ids.
     truth, valid : labels, and which of them are known; None = all.
     thresholds : rising.
     scores : ``(K, h, w)`` float16 as the network gives them, every `every`-th pixel of rows and columns.
@@ -106,7 +106,9 @@ def predict_validation(
         sample = dataset.load(item)
         found = segmenter.segment(sample)
         assert found.scores is not None
-        kept.append(_keep(item, sample, found.scores, found.labels, contract.threshold, len(chosen), rng))
+        # where objects are told apart the labels are theirs, and what a threshold makes of the scores is never answered
+        threshold = contract.threshold if contract.objects is None else None
+        kept.append(_keep(item, sample, found.scores, found.labels, threshold, len(chosen), rng))
         listener.progress("calibrate", done, len(chosen))
     return kept
 
@@ -125,7 +127,7 @@ def spread_evenly(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def _keep(
-    item: Item, sample: Sample, scores: npt.NDArray[np.float32], labels: Labels, threshold: float, count: int,
+    item: Item, sample: Sample, scores: npt.NDArray[np.float32], labels: Labels, threshold: float | None, count: int,
     rng: np.random.Generator,
 ) -> Validated:  # fmt: skip
     """One picture as it is kept."""
@@ -134,7 +136,7 @@ def _keep(
     picked = rng.choice(known, min(len(known), MOST_PIXELS // count), replace=False)
     thresholds: tuple[float, ...] = ()
     rank: Rank = labels
-    if len(scores) == 1:
+    if len(scores) == 1 and threshold is not None:
         thresholds = tuple(sorted({*THRESHOLDS, threshold}))
         rank = np.zeros(labels.shape, np.uint8)
         for value in thresholds:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -29,18 +28,16 @@ from limner.batch.cluster import Resources, capacity, connected
 from limner.batch.ledger import Ledger
 from limner.core.errors import LimnerError, MachineError
 from limner.core.protocols import Listener, Silent
+from limner.core.unforeseen import failed
 
 _untyped: Any = cloudpickle  # Ray's own code has types in part
 Row = dict[str, Any]
 Worker = Callable[[Any], Row]
 TRIES = 3  # of a job whose worker raises something unforeseen, or whose process dies
+ALONE = "run this job alone, on one machine, to see more"
 BLOCKS_PER_WORKER = 8  # so that the last ones end at about the same time
 BLOCK = 8  # jobs at most: a block costs Ray about 10 ms, a job on a picture 50 ms and more
 BLOCKS = 20_000  # at most, beyond which blocks grow: Ray keeps a record of each
-
-
-class WorkerFailed(LimnerError):
-    """The worker raised something unforeseen on a job, every time."""
 
 
 class WorkerLost(MachineError):
@@ -186,18 +183,9 @@ def attempt(worker: Worker, job: bytes, *, pause: float = 0.5) -> str:
             return json.dumps({"error": error.as_dict()})
         except Exception as error:
             if tries == 1:
-                return json.dumps({"error": _failed(error).as_dict()})
+                return json.dumps({"error": failed(error, tries=TRIES, fix=ALONE).as_dict()})
             time.sleep(pause)  # a network folder that was away for a moment
     raise AssertionError("unreachable")
-
-
-def _failed(error: Exception) -> WorkerFailed:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return WorkerFailed(
-        f"{type(error).__name__} in each of {TRIES} tries: {error}",
-        where=f"{frame.filename}:{frame.lineno}, {frame.name}",
-        fix="run this job alone, on one machine, to see more",
-    )
 
 
 def _lost(tries: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -52,6 +53,9 @@ for command in (
 
 def main() -> None:
     """Entry point of the ``limner`` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks is printed with its number
+            stream.reconfigure(errors="backslashreplace")
     if sys.argv[1:] == ["--version"]:
         import limner
 

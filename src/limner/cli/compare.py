@@ -51,8 +51,8 @@ def compare(
 
 
 def _print_table(versus: Versus, metric: str) -> None:
-    """The metric for every class, then the others for all classes as one."""
-    shown = [d for d in versus.differences if d.metric == metric or d.class_name == "foreground"]
+    """The metric for every class, then the others for the class that the sentence is about."""
+    shown = [d for d in versus.differences if d.metric == metric or d.class_name == versus.headline]
     shown.sort(key=lambda d: d.metric != metric)
     width = max(len(f"{d.metric} {d.class_name}") for d in shown)
     print(f"{'':{width}}  {'first':>8}  {'second':>8}  {'diff.':>8}  {'95 % interval':>20}  {'pairs':>5}  verdict")

@@ -81,7 +81,7 @@ def start_over_without(token: str | None) -> None:
     this process over without it; the token goes on in the environment, which only its owner can read.
     """
     words = sys.orig_argv
-    if token is None or token == "auto" or token.startswith(KEPT_ELSEWHERE) or os.name != "posix":
+    if not token or token == "auto" or token.startswith(KEPT_ELSEWHERE) or os.name != "posix":
         return
     kept = [
         word

@@ -12,6 +12,7 @@ import typer
 
 from limner.core.duration import format_duration
 from limner.core.errors import LimnerError, MachineError
+from limner.core.memory import ran_out
 
 T = TypeVar("T")
 
@@ -137,15 +138,11 @@ def run(
         raise typer.Exit(code)
 
 
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate")
-
-
 def explained(error: Exception) -> LimnerError | None:
     """The error that a person can do something about: of memory, disk, files and the network; None for a bug."""
     if isinstance(error, LimnerError):
         return error
-    said = str(error).lower()
-    if isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY):
+    if ran_out(error):
         first = str(error).strip().splitlines()
         return MachineError(
             f"memory ran out ({first[0]})" if first else "memory ran out",

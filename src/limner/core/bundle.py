@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from limner.core.bundle_checks import checked_contract, checked_table, inside
+from limner.core.bundle_tables import checked_answers, checked_classes, checked_licences, checked_training
 from limner.core.errors import BundleError, DataError
 from limner.core.files import sha256, write_json
 from limner.core.labels import LabelSpace
@@ -153,12 +154,12 @@ def read_bundle(path: Path) -> Bundle:
             folder=folder,
             architecture=tree["architecture"],
             arguments=tree["arguments"],
-            label_space=LabelSpace.from_dict(tree["classes"]),
+            label_space=checked_classes(tree["classes"]),
             contract=InputContract(**checked_contract(tree["input"])),
-            training=tree.get("training", {}),
-            licences=tuple(tree.get("licences", ())),
+            training=checked_training(tree.get("training", {})),
+            licences=checked_licences(tree.get("licences", [])),
             exports=_checked_exports(tree.get("exports", {})),
-            answers=checked_table(tree.get("answers", {}), "answers"),
+            answers=checked_answers(tree.get("answers", {})),
         )
         hashes: dict[str, str] = {
             inside(name): str(value) for name, value in checked_table(tree["files"], "files").items()

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,63 @@ def sha256(path: Path) -> str:
 MARKER = ".limner-output"
 
 
-def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that may not be written to; changes nothing.
+def check_apart(folder: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output folder that is one of the inputs of a call or holds one; a folder inside an input is no harm.
+
+    Folders are told apart by what they are and not by how they are written: links, ``..`` and capitals hide nothing.
+
+    Parameters
+    ----------
+    folder : where the call is going to write; it need not exist.
+    inputs : files and folders that the call reads; those that do not exist are left out.
 
     Raises
     ------
-    OutputError : it exists, holds more than the mark of a call that failed early, and `overwrite` is False or it was
-        not made by Limner.
+    OutputError : it is one of them, or holds one.
     """
+    if not folder.exists():  # what is not there holds nothing
+        return
+    seen: set[Path] = set()
+    for path in inputs:
+        for place in _places(path):
+            for above in (place, *place.parents):
+                if above in seen:  # and so is all above it
+                    break
+                seen.add(above)
+                if above.exists() and above.samefile(folder):
+                    raise OutputError(
+                        f"{folder} is what this call reads"
+                        if above == place
+                        else f"{folder} holds {path}, which this call reads",
+                        expected="an output folder apart from all inputs",
+                        where=str(folder),
+                        fix="choose another output folder; inputs are never changed",
+                    )
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where a file or folder lies; for a link also where the link lies."""
+    if path.exists():
+        yield path.resolve()
+    if path.is_symlink():
+        yield path.parent.resolve() / path.name
+
+
+def check_output(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a folder that may not be written to; changes nothing.
+
+    Parameters
+    ----------
+    folder : need not exist.
+    overwrite : whether an output of an earlier call may be replaced.
+    inputs : what the call reads, see `check_apart`.
+
+    Raises
+    ------
+    OutputError : it is an input or holds one; or it exists, holds more than the mark of a call that failed early, and
+        `overwrite` is False or it was not made by Limner.
+    """
+    check_apart(folder, inputs)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file", expected="a folder name", fix="choose another --out")
     if not folder.is_dir() or all(path.name == MARKER for path in folder.iterdir()):
@@ -118,14 +167,18 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def prepare_output(folder: Path, *, overwrite: bool) -> Path:
+def prepare_output(folder: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Path:
     """An empty folder to write to, marked as made by Limner so that only such a folder is ever replaced.
+
+    Parameters
+    ----------
+    folder, overwrite, inputs : see `check_output`.
 
     Raises
     ------
     OutputError : see `check_output`.
     """
-    check_output(folder, overwrite=overwrite)
+    check_output(folder, overwrite=overwrite, inputs=inputs)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for entry in folder.iterdir():  # the folder itself may be a mount point

@@ -14,7 +14,15 @@ CGROUPS = (  # (limit, used) of the container or service that this process runs 
     ),
 )
 UNKNOWN = 8 * 2**30  # where the system does not say
-RAN_OUT = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate", "bad_alloc")
+RAN_OUT = (  # as PyTorch, CUDA, cuBLAS, NumPy, C++ and ONNX Runtime say it
+    "alloc_failed",
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "unable to allocate",
+    "bad_alloc",
+    "failed to allocate memory",
+)
 
 
 def free_memory() -> int:

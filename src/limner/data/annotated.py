@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from limner.core.annotation import AnnotationSet
@@ -14,38 +12,29 @@ from limner.core.labels import LabelSpace
 from limner.data.annotated_findings import findings_of
 from limner.data.annotated_set import BOXES_LOCATE, Annotated, Entry
 from limner.data.annotated_things import things_of
+from limner.data.annotation_formats import OneFormat, annotation_files, damage, read_one_format
 from limner.data.declared import Declared
 from limner.data.drawing import Drawing
 from limner.data.findings import Finding
 from limner.data.fitting import Fitted, fit_annotation
-from limner.data.formats import FORMATS, read_content, recognise
+from limner.data.formats import FORMATS
 from limner.data.formats.classes import choose_classes
 from limner.data.formats.format import ORDERLESS
+from limner.data.gathered import Gathered
 from limner.data.items import Item, Layout
+from limner.data.joined_entries import join, part_of
 from limner.data.layouts import MASK_FOLDERS, SPLITS
 from limner.data.matching import Pictures
+from limner.data.picture_names import entry_names
 from limner.data.pixels import load_header
 
-SUFFIXES = frozenset({".json", ".xml", ".csv", ".txt"})
-NOT_ANNOTATIONS = frozenset({"splits.csv", "classes.txt", "requirements.txt", "readme.txt", "license.txt"})
-
-
-def annotation_files(folder: Path) -> tuple[Path, ...]:
-    """Files below `folder` that may hold annotations, by suffix; none is opened."""
-    return tuple(path for path in _candidates(folder) if path.name.lower() not in NOT_ANNOTATIONS)
-
-
-def _candidates(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in relative.parts):
-            yield path
+__all__ = ["annotation_files", "given_splits", "layout_of", "put_together", "read_annotated"]
 
 
 def read_annotated(
     files: Sequence[Path], *, images: Path | None = None, class_attribute: str | None = None,
     default_class: str | None = None,
-) -> Annotated | None:  # fmt: skip
+) -> Gathered | None:  # fmt: skip
     """Read annotation files and find their pictures.
 
     Parameters
@@ -62,29 +51,48 @@ def read_annotated(
     ------
     DataError : one file and not of a known format, damaged, or files of several formats.
     """
-    kept = _of_one_format(files)
-    if not kept:
+    found = read_one_format(files, is_meant=len(files) == 1)
+    if not found.kept:
         return None
-    root = images if images is not None else _pictures_folder([path for path, _ in kept])
+    return put_together(found, images=images, class_attribute=class_attribute, default_class=default_class)
+
+
+def put_together(
+    found: OneFormat,
+    *,
+    images: Path | None = None,
+    class_attribute: str | None = None,
+    default_class: str | None = None,
+) -> Gathered:
+    """Find the pictures of annotation files that were read, at least one, and join what several say about one picture.
+
+    Parameters
+    ----------
+    found : the files.
+    images, class_attribute, default_class : see `read_annotated`.
+    """
+    root = images if images is not None else _pictures_folder([path for path, _ in found.kept])
     pictures = Pictures(root)
-    sets, entries, words, undecided = [], [], [], []
-    for path, found in kept:
-        chosen = choose_classes(found, class_attribute=class_attribute, default_class=default_class)
+    sets, asked, words, undecided = [], [], [], []
+    for path, one in found.kept:
+        chosen = choose_classes(one, class_attribute=class_attribute, default_class=default_class)
         folder = path.parent.relative_to(root).as_posix() if path.parent.is_relative_to(root) else ""
         sets.append(chosen.annotations)
         words.append(chosen.words)
         undecided += [dataclasses.replace(problem, file=problem.file or str(path)) for problem in chosen.problems]
-        entries += [Entry(image, pictures.find(image, folder), path) for image in chosen.annotations.images]
+        asked += [(image, folder, path) for image in chosen.annotations.images]
+    matches = pictures.find_all([(image, folder) for image, folder, _ in asked])
+    entries = [Entry(image, match, path) for (image, _, path), match in zip(asked, matches, strict=True)]
     fitted = [_fitted(entry, root) for entry in entries]
-    entries = _joined([entry for entry, _ in fitted])
-    named = {entry.match.picture for entry in entries}
-    unused = tuple(name for name in pictures.names if name not in named and not _is_drawing(name, kept))
-    return Annotated(
-        root, tuple(path for path, _ in kept), tuple(sets), tuple(entries),
+    joined = join([entry for entry, _ in fitted])
+    named = {entry.match.picture for entry in joined.entries}
+    unused = tuple(name for name in pictures.names if name not in named and not _is_drawing(name, found.kept))
+    fits = [fit for _, fit in fitted if fit]
+    return Gathered(
+        root, tuple(path for path, _ in found.kept), tuple(sets), joined.entries,
         "; ".join(dict.fromkeys(word for word in words if word)), tuple(undecided),
-        tuple(p for _, fit in fitted if fit for p in fit.warnings),
-        tuple(p for _, fit in fitted if fit for p in fit.refused),
-        tuple(p for _, fit in fitted if fit for p in fit.doubts), unused,
+        (*(p for fit in fits for p in fit.warnings), *joined.repeated), tuple(p for fit in fits for p in fit.refused),
+        tuple(p for fit in fits for p in fit.doubts), unused, damage(found), joined.leaks,
     )  # fmt: skip
 
 
@@ -99,36 +107,6 @@ def _fitted(entry: Entry, root: Path) -> tuple[Entry, Fitted | None]:
         return entry, None  # the survey names it
     fitted = fit_annotation(entry.annotation, header, file=str(entry.file))
     return dataclasses.replace(entry, annotation=fitted.annotation), fitted
-
-
-def _of_one_format(files: Sequence[Path]) -> list[tuple[Path, AnnotationSet]]:
-    """The files of the one format that they have, read; predictions only when there is no truth."""
-    by_format: dict[str, list[tuple[Path, AnnotationSet]]] = defaultdict(list)
-    for path in files:
-        try:
-            content = read_content(path)
-        except DataError:
-            if len(files) == 1:
-                raise
-            continue  # one of many that merely looks like annotations
-        entry = recognise(content)
-        if entry is not None:
-            by_format[entry.name].append((path, entry.read(content)))
-        elif len(files) == 1:
-            raise DataError(
-                f"{path.name} is no annotation file that is known",
-                expected=f"one of {', '.join(sorted(entry.words for entry in FORMATS.values()))}", where=str(path),
-                fix="export the annotations in one of these formats; the name of the file does not matter",
-            )  # fmt: skip
-    truth = {name: found for name, found in by_format.items() if not found[0][1].is_prediction}
-    kinds = {name: found for name, found in truth.items() if any(s.images for _, s in found)} or truth or by_format
-    if len(kinds) > 1:
-        shown = ", ".join(f"{name} ({found[0][0].name})" for name, found in sorted(kinds.items()))
-        raise DataError(
-            f"annotation files of several formats: {shown}", expected="files of one format",
-            where=str(files[0].parent), fix="give the file that is meant in place of the folder",
-        )  # fmt: skip
-    return next(iter(kinds.values()), [])
 
 
 def _pictures_folder(files: Sequence[Path]) -> Path:
@@ -150,20 +128,6 @@ def _is_drawing(name: str, kept: Sequence[tuple[Path, AnnotationSet]]) -> bool:
     return bool(parts & {"masks", "scribbles"}) or any(path.stem.lower() in parts for path, _ in kept)
 
 
-def _joined(entries: Sequence[Entry]) -> list[Entry]:
-    """One entry a picture: regions of a picture that occurs in several places are put together, in file order."""
-    joined: dict[str, Entry] = {}
-    for number, entry in enumerate(entries):
-        key = entry.match.picture or f"\0{number}"
-        if key in joined:
-            first = joined[key].annotation
-            both = dataclasses.replace(first, regions=first.regions + entry.annotation.regions)
-            joined[key] = dataclasses.replace(joined[key], annotation=both)
-        else:
-            joined[key] = entry
-    return list(joined.values())
-
-
 def layout_of(annotated: Annotated, declared: Declared) -> Layout:
     """The pictures that were found, with their regions as drawings, and what a person should know about them."""
     names = annotated.classes()
@@ -172,22 +136,27 @@ def layout_of(annotated: Annotated, declared: Declared) -> Layout:
     space = dataclasses.replace(space, things=things) if space else None
     ids = {name: index for index, name in enumerate(space.names) if index > 0} if space else {}
     given = given_splits(annotated)
+    gathered = annotated if isinstance(annotated, Gathered) else None
+    listed = gathered.listed if gathered else None
     items = []
-    for entry in annotated.entries:
-        picture = entry.match.picture
-        if not picture and entry.annotation.pixels is None:
+    for entry, name in zip(annotated.entries, entry_names(annotated), strict=True):
+        if not entry.match.picture and entry.annotation.pixels is None:
             continue
-        name = picture or PurePosixPath(entry.annotation.image.replace("\\", "/")).name
+        if listed and name not in listed.parts:
+            continue
         drawing = Drawing(
             entry.annotation, ids, annotated.format not in BOXES_LOCATE, frozenset(things),
             annotated.format not in ORDERLESS,
         )  # fmt: skip
-        group = declared.group_of(name)
+        group = declared.group_of(name) or (listed.parts[name][1] if listed else "")
         items.append(Item(name, annotated.root / name, None, given.get(id(entry), ""), group, drawing=drawing))
     rule = f"given by the annotation files ({', '.join(sorted(set(given.values())))})" if given else ""
+    findings = findings_of(gathered.regions_only() if gathered else annotated)
+    about_files = gathered.file_findings() if gathered else ()
     return Layout(
-        tuple(sorted(items, key=lambda item: item.name)), (), (), (), (), rule, declared,
-        format=annotated.format, findings=(*findings_of(annotated), *unknown), label_space=space,
+        tuple(sorted(items, key=lambda item: item.name)), (), (), (), listed.unlisted if listed else (),
+        listed.rule if listed else rule, declared,
+        format=annotated.format, findings=(*about_files, *findings, *unknown), label_space=space,
         words=_words(annotated, names, things),
     )  # fmt: skip
 
@@ -206,18 +175,12 @@ def _label_space(names: tuple[str, ...], declared: Declared) -> tuple[LabelSpace
 
 
 def given_splits(annotated: Annotated) -> dict[int, str]:
-    """The part of each entry, by identity, when every picture has one and there is a train."""
-    parts: dict[int, str] = {}
-    for entry in annotated.entries:
-        if not entry.match.picture and entry.annotation.pixels is None:
-            continue
-        folders = [*PurePosixPath(entry.match.picture).parts[:-1], entry.file.parent.name]
-        words = [entry.annotation.subset, *folders, *re.split(r"[^A-Za-z]+", entry.file.stem)]
-        part = next((SPLITS[word.lower()] for word in words if word.lower() in SPLITS), "")
-        if not part:
-            return {}
-        parts[id(entry)] = part
-    return parts if "train" in parts.values() and len(set(parts.values())) > 1 else {}
+    """The part of each entry, by identity: to the letter where pictures are listed, else when all have one and there is a train."""
+    has_picture = [entry for entry in annotated.entries if entry.match.picture or entry.annotation.pixels is not None]
+    if isinstance(annotated, Gathered) and annotated.listed is not None:
+        return {id(entry): entry.annotation.subset for entry in has_picture if entry.annotation.subset}
+    parts = {id(entry): part_of(entry) for entry in has_picture}
+    return parts if all(parts.values()) and "train" in parts.values() and len(set(parts.values())) > 1 else {}
 
 
 def _words(annotated: Annotated, names: Sequence[str], things: Sequence[str]) -> str:

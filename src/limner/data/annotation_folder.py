@@ -6,21 +6,19 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from limner.core.annotation import AnnotationSet, Problem
-from limner.core.errors import DataError
+from limner.core.annotation import Annotation, AnnotationSet, Problem
 from limner.core.protocols import Listener
-from limner.data.annotated import annotation_files, read_annotated
-from limner.data.annotated_set import Annotated
-from limner.data.formats.coco_categories import things_and_stuff
-from limner.data.formats.format import Format
-from limner.data.images import SUFFIXES
+from limner.data.findings import counted
+from limner.data.formats.format import ORDERLESS, Format
 from limner.data.items import Item
-from limner.data.mask_folder import COMPOSED_SUFFIX, is_composed, write_picture
+from limner.data.mask_folder import write_picture
 from limner.data.matching import plain_name
-from limner.data.pixels import embedded_suffix, is_embedded
+from limner.data.picture_names import BY_STEM, FOLDER, annotated_names
+from limner.data.reading_back import read_back
+from limner.data.stacking import smaller_on_top
 
-IMAGES = "images"
 BESIDE_PICTURES = frozenset({"labelme"})  # whose tool looks for the picture beside the file
+MOST_SHOWN = 3
 
 
 def write_annotation_folder(
@@ -38,64 +36,62 @@ def write_annotation_folder(
 
     Returns
     -------
-    What the format could not hold.
+    What the format could not hold, and which pictures have another name now.
 
     Raises
     ------
-    DataError : what was written cannot be read back, or says less than it should.
+    DataError : pictures whose names cannot be told apart, or what was written cannot be read back, or says less than it should.
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     assert entry.write is not None
-    named = dataclasses.replace(
-        found,
-        images=tuple(
-            dataclasses.replace(image, image=_own_name(image.image, picture), pixels=None if picture else image.pixels)
-            for image, picture in zip(found.images, pictures, strict=True)
-        ),
-    )
-    for done, (image, picture) in enumerate(zip(named.images, pictures, strict=True), start=1):
-        if picture is not None:
-            write_picture(folder / IMAGES / image.image, picture)
-        listener.progress("convert", done, len(named.images), image.image)
-    beside = folder / IMAGES if entry.name in BESIDE_PICTURES else folder
+    there = [(image, item) for image, item in zip(found.images, pictures, strict=True) if item is not None]
+    names = annotated_names([image for image, _ in there], [item for _, item in there], entry.name)
+    images, problems = _named(found, pictures, names, entry)
+    if found.format in ORDERLESS and entry.name not in ORDERLESS:
+        images = tuple(smaller_on_top(image) for image in images)
+    named = dataclasses.replace(found, images=images)
+    for done, (name, (_, item)) in enumerate(zip(names, there, strict=True), start=1):
+        write_picture(folder / FOLDER / name, item)
+        listener.progress("convert", done, len(names), name)
+    beside = folder / FOLDER if entry.name in BESIDE_PICTURES else folder
     beside.mkdir(exist_ok=True)
-    problems = entry.write(named, beside)
-    _read_back(folder, named, problems, entry)
+    problems += entry.write(named, beside)
+    read_back(folder, named, frozenset(names), problems, entry)
     return problems
 
 
-def _own_name(image: str, picture: Item | None) -> str:
-    """A plain relative path, with the suffix of the picture where it has none."""
-    name = plain_name(image) or "picture"
-    if picture is None or (PurePosixPath(name).suffix.lower() in SUFFIXES and not is_composed(picture)):
-        return name
-    if is_composed(picture):
-        return name + COMPOSED_SUFFIX
-    if is_embedded(picture) and picture.drawing is not None:
-        return name + embedded_suffix(picture.drawing.annotation.pixels or b"")
-    return name + picture.image.suffix
+def _named(
+    found: AnnotationSet, pictures: Sequence[Item | None], names: Sequence[str], entry: Format
+) -> tuple[tuple[Annotation, ...], tuple[Problem, ...]]:
+    """The annotations with the names of their pictures; without those of missing pictures that would be taken for others."""
+    taken = {_base(name, entry.name) for name in names}
+    images, changed, left_out = [], [], []
+    rest = iter(names)
+    for image, item in zip(found.images, pictures, strict=True):
+        old = plain_name(image.image) or "picture"
+        if item is not None:
+            name = next(rest)
+            images.append(dataclasses.replace(image, image=name, pixels=None))
+            if name != old and PurePosixPath(name).with_suffix("") != PurePosixPath(old):
+                changed.append(f"{old} as {name}")
+        elif _base(old, entry.name) in taken:
+            left_out.append(old)
+        else:
+            images.append(dataclasses.replace(image, image=old))
+    problems = []
+    if changed:
+        text = "written under another name, which is its own, is found again and suits every file system"
+        problems.append(Problem("name-changed", f"{counted(len(changed), 'picture')} {text}: {_shown(changed)}"))
+    if left_out:
+        text = "missing, while another one has the name; the regions are left out"
+        problems.append(Problem("missing-picture", f"{counted(len(left_out), 'picture')} {text}: {_shown(left_out)}"))
+    return tuple(images), tuple(problems)
 
 
-def _read_back(folder: Path, written: AnnotationSet, problems: Sequence[Problem], entry: Format) -> None:
-    """Fewer regions than were given, without a word about it, is a fault that must not look like success."""
-    files = annotation_files(folder)
-    again: Annotated | None = read_annotated(files, images=folder) if files else None
-    count = sum(found.num_regions for found in again.sets) if again else 0
-    expected = _num_wholes(written, one_segment=entry.name == "coco-panoptic")
-    if count < expected and not problems:
-        raise DataError(
-            f"{expected} regions were written and {count} can be read back", expected="all of them",
-            where=str(folder), fix="choose another format, and please report this",
-        )  # fmt: skip
+def _base(name: str, to: str) -> str:
+    path = PurePosixPath(name)
+    return (path.stem if to in BY_STEM else path.name).casefold()
 
 
-def _num_wholes(written: AnnotationSet, *, one_segment: bool) -> int:
-    """Regions; those of one group and class count as one, and with `one_segment` those of a class of stuff in one picture."""
-    stated = things_and_stuff(written.record) if one_segment else {}
-    return sum(
-        len({
-            (region.label, region.group or ("" if not stated.get(region.label, True) else f"\0{index}"))
-            for index, region in enumerate(image.regions)
-        })
-        for image in written.images
-    )  # fmt: skip
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "")

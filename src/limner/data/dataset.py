@@ -123,7 +123,8 @@ def open_dataset(
     Parameters
     ----------
     root : the folder, or an annotation file with its pictures beside it.
-    label_space : classes that a model knows; masks are read as these unless ``limner.toml`` declares its own.
+    label_space : classes that a model knows; masks are read as these unless ``limner.toml`` declares its own, which
+        are given the model's numbers where it knows their names.
     allow : codes of findings that do not stop it, such as ``SPLIT_LEAK``.
     listener : hears of progress.
 

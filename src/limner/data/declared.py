@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from limner.core.choices import nearest
 from limner.core.errors import DataError
 from limner.core.labels import Color
 from limner.data.declared_values import IGNORE, classes_of, colors_of, read_values
+from limner.data.group_table import TableError, bare_stem, look_up, names_of, read_group_table
 
 __all__ = ["IGNORE", "Declared", "read_declared"]
 
@@ -39,7 +39,7 @@ class Declared:
     images, masks : folder names relative to the data.
     pairs : image to mask, both relative to the data.
     group : regular expression on the stem; its first group, or the whole match, names the group.
-    groups : group of each image path or stem, from ``group = {csv = ..., column = ...}``.
+    groups : group of each image by its path or stem, with or without suffix, from ``group = {csv = ..., column = ...}``.
     ignore : value in mask files whose pixels are not known.
     spacing : height and width of a pixel in mm, or None.
     class_attribute, default_class : for annotation files: which attribute names the class, and the class of regions without one.
@@ -72,10 +72,9 @@ class Declared:
 
     def group_of(self, name: str) -> str:
         """The declared group of an image path, or an empty string."""
-        stem = PurePosixPath(name).stem
         if self.groups:
-            return self.groups.get(name, self.groups.get(stem, ""))
-        match = re.search(self.group, stem) if self.group else None
+            return look_up(self.groups, names_of(name))
+        match = re.search(self.group, bare_stem(name)) if self.group else None
         if match is None:
             return ""
         return next((part for part in match.groups() if part), match.group(0))
@@ -257,11 +256,12 @@ def _groups(root: Path, value: object, path: Path) -> tuple[dict[str, str], str]
     if not isinstance(value, dict) or set(value) != {"csv", "column"}:
         raise _refuse("group", value, 'a regular expression, or {csv = "cases.csv", column = "patient"}', path)
     try:
-        with (root / str(value["csv"])).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        groups = read_group_table(root / str(value["csv"]), str(value["column"]))
     except OSError:
         raise _refuse("group", value, f"a readable file {value['csv']} beside limner.toml", path) from None
-    columns = list(rows[0]) if rows else []
-    if value["column"] not in columns or "image" not in columns:
-        raise _refuse("group", value, f"columns image and {value['column']} (found: {', '.join(columns)})", path)
-    return {row["image"].replace("\\", "/"): row[value["column"]] for row in rows}, ""
+    except TableError as error:
+        expected = f"a CSV file with the columns image and {value['column']}, one group for each image (found: {error})"
+        raise _refuse("group", value, expected, path) from None
+    if not groups:
+        raise _refuse("group", value, f"rows with an image and a {value['column']} in {value['csv']}", path)
+    return groups, ""

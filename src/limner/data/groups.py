@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import SplitPart
+from limner.data.group_table import TableError, look_up, names_of, names_of_slice, read_group_table
 from limner.data.layouts import Item
 from limner.data.name_groups import first_match, folder_of, guess_groups, names_show, stem_of
 from limner.data.survey import Facts
@@ -65,13 +64,13 @@ def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, F
     if any(named.values()):
         return _partly(named, "patients that the files name")
     shown = names_show(items)
+    told = tuple(note for note in (shown.too_few, shown.odd) if note)
     if not shown.groups:
-        return Grouping(
-            {}, "by picture" + (f" ({shown.aside})" if shown.aside else ""), tuple(filter(None, [shown.too_few]))
-        )
+        return Grouping({}, "by picture" + (f" ({shown.aside})" if shown.aside else ""), told)
     first = min(item.name for item in items)
     example = f'{first} is of group {shown.groups[first]}; split.group_by = "none" switches it off'
-    return Grouping(shown.groups, f"by {len(set(shown.groups.values()))} groups seen in {shown.seen} ({example})")
+    words = f"by {len(set(shown.groups.values()))} groups seen in {shown.seen} ({example})"
+    return Grouping(shown.groups, words, told)
 
 
 def _partly(groups: Mapping[str, str], what: str) -> Grouping:
@@ -140,18 +139,18 @@ def _from_table(rule: str, items: Sequence[Item], root: Path) -> dict[str, str]:
             where, expected="csv:FILE:COLUMN, the file inside the data folder", fix="as in csv:cases.csv:patient"
         )
     try:
-        with (root / name).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        known = read_group_table(root / name, column)
+    except OSError as error:
         raise RecipeError(
             f"{where}: {name} cannot be read ({error})", expected=f"a CSV file in {root}", fix="check the name"
         ) from None
-    columns = [key for key in (rows[0] if rows else {}) if key]
-    if "image" not in columns or column not in columns:
+    except TableError as error:
         raise RecipeError(
-            f"{where}: columns {', '.join(columns) or 'are missing'}", expected=f"image and {column}",
-            where=str(root / name), fix="correct the column, or its name in the table",
-        )  # fmt: skip
-    known: dict[str, str] = defaultdict(str)
-    known |= {(row["image"] or "").replace("\\", "/").strip(): (row[column] or "").strip() for row in rows}
-    return {item.name: known[item.name] or known[stem_of(item)] for item in items}
+            f"{where}: {error}", expected=f"a CSV file with the columns image and {column}, one group for each image",
+            where=str(root / name), fix="correct the column, or its name in the table; save it as CSV in UTF-8",
+        ) from None  # fmt: skip
+    return {item.name: look_up(known, _names_of(item)) for item in items}
+
+
+def _names_of(item: Item) -> tuple[str, ...]:
+    return names_of(item.name) if item.frame is None else names_of_slice(item.name, item.image.name)

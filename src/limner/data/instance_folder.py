@@ -10,7 +10,7 @@ from limner.core.protocols import Listener
 from limner.data.dataset import Dataset
 from limner.data.declared import FILE_NAME
 from limner.data.instance_files import write_instances
-from limner.data.mask_folder import plain_names
+from limner.data.picture_names import mask_names, plain_names
 
 INSTANCES = "instances"
 
@@ -26,11 +26,13 @@ def write_instance_folder(folder: Path, dataset: Dataset, *, listener: Listener)
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     names = plain_names(dataset.items)
+    masks = mask_names(names.values())
     for done, item in enumerate(dataset.items, start=1):
         objects = dataset.load(item).objects
         if objects is not None:
-            write_instances(folder / PurePosixPath(INSTANCES, names[item.name]).with_suffix(""), objects.ids)
+            path = PurePosixPath(INSTANCES, masks[names[item.name]].removesuffix(".png"))
+            write_instances(folder / path, objects.ids)
         listener.progress("convert objects", done, len(dataset.items), item.name)
-    path = folder / FILE_NAME
+    declared = folder / FILE_NAME
     things = json.dumps(list(dataset.label_space.things), ensure_ascii=False)
-    write_text(path, path.read_text(encoding="utf-8") + f"things = {things}\n")
+    write_text(declared, declared.read_text(encoding="utf-8") + f"things = {things}\n")

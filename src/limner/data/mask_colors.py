@@ -70,7 +70,8 @@ def has_private_palettes(surveys: Sequence[MaskStats], declared: Declared) -> bo
 def by_color(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
     """One class per colour; colours that only lie between classes are the nearest of them; stray colours are not known."""
     strays = [] if declared.classes else _stray_colors(surveys)
-    census = take_color_census(surveys, without=frozenset(stray.value for stray in strays))
+    void = _ignored_colors(surveys, declared)
+    census = take_color_census(surveys, without=void | {stray.value for stray in strays})
     order = [r << 16 | g << 8 | b for r, g, b in declared.colors]
     centres = order or class_colors(census)
     soft = soft_colors(census, centres)
@@ -87,8 +88,10 @@ def by_color(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
         return reading, [about("MASK_COLOURS", "error", message, surveys, fix)]
     shown = ", ".join(f"#{color:06x} = {name}" for color, name in zip(order, space.names, strict=True))
     words = f"colours: {shown}" + ("; transparent is black" if any(s.has_alpha for s in surveys) else "")
+    if void:
+        words += f"; {', '.join(f'#{color:06x}' for color in sorted(void))}, of value {declared.ignore}, is not known and not used"
     findings = [_told_colors(surveys, declared, order, shown)]
-    table = dict.fromkeys((stray.value for stray in strays), IGNORED) | {c: i for i, c in enumerate(order)}
+    table = dict.fromkeys([*void, *(s.value for s in strays)], IGNORED) | {c: i for i, c in enumerate(order)}
     pairs = tuple(sorted(table.items()))
     reading = MaskReading(space, None, words, source="colour", rule="table", table=pairs)
     if soft:
@@ -96,6 +99,15 @@ def by_color(surveys: Sequence[MaskStats], declared: Declared) -> Decision:
         reading = NearestColor(space, None, words, source="colour", rule="table", table=pairs)
         findings.append(_edges(surveys, soft, order, space))
     return reading, findings + ([told(strays, reading)] if strays else [])
+
+
+def _ignored_colors(surveys: Sequence[MaskStats], declared: Declared) -> frozenset[int]:
+    """The colours of the declared ignore value in files of numbers, but for those that are declared for classes."""
+    found = {
+        colors_in(s)[s.values.index(declared.ignore)]
+        for s in surveys if s.kind != "colour" and declared.ignore in s.values
+    }  # fmt: skip
+    return frozenset(found - {r << 16 | g << 8 | b for r, g, b in declared.colors})
 
 
 def _told_colors(surveys: Sequence[MaskStats], declared: Declared, order: Sequence[int], shown: str) -> Finding:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,59 +16,43 @@ from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener
 from limner.data.dataset import Dataset
 from limner.data.images import write_labels, write_tiff
-from limner.data.layouts import IMAGE_FOLDERS, Item
+from limner.data.layouts import Item
+from limner.data.picture_names import is_composed, mask_names, plain_names
 from limner.data.pixels import is_embedded, load_image
 
-COMPOSED_SUFFIX = ".tif"  # of pictures that are no file of their own
+__all__ = ["copy_file", "declaration", "plain_names", "write_mask_folder", "write_picture"]
+
 IGNORE_8, IGNORE_16 = 255, 65535  # written where the labels are not known
 
 
 def write_mask_folder(folder: Path, dataset: Dataset, *, listener: Listener) -> None:
     """Write every picture of `dataset` below `folder`, which exists.
 
-    Images are copied byte for byte; masks become class ids in palette PNG. A given split goes to ``splits.csv``.
+    Images are copied byte for byte; masks become class ids in palette PNG. A given split goes to ``splits.csv``, and so do the
+    pairs where pictures differ in their suffix alone (``a.jpg`` and ``a.png``), whose masks keep it (``a.jpg.png``).
 
     Raises
     ------
-    DataError : a picture or mask cannot be read.
+    DataError : a picture or mask cannot be read, or two pictures would have one name.
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     names = plain_names(dataset.items)
+    masks = mask_names(names.values())
     ignore = IGNORE_8 if len(dataset.label_space) <= IGNORE_8 else IGNORE_16
     rows, has_unknown = [], False
     for done, item in enumerate(dataset.items, start=1):
-        image = PurePosixPath("images") / (names[item.name] + (COMPOSED_SUFFIX if is_composed(item) else ""))
-        mask = PurePosixPath("masks") / PurePosixPath(names[item.name]).with_suffix(".png")
+        image, mask = PurePosixPath("images", names[item.name]), PurePosixPath("masks", masks[names[item.name]])
         has_unknown |= _write_mask(folder / mask, item, dataset, ignore)
         write_picture(folder / image, item)
         rows.append([str(image), str(mask), item.split, item.group])
         listener.progress("convert", done, len(dataset.items), item.name)
-    if dataset.split_rule or any(item.group for item in dataset.items):
+    has_suffixes = any(mask == f"{image}.png" for image, mask in masks.items())
+    if dataset.split_rule or has_suffixes or any(item.group for item in dataset.items):
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows([["image", "mask", "split", "group"], *rows])
         write_text(folder / "splits.csv", table.getvalue())
     text = declaration(dataset.label_space, ignore if has_unknown else None, dataset.spacing)
     write_text(folder / "limner.toml", text)
-
-
-def plain_names(items: tuple[Item, ...]) -> Mapping[str, str]:
-    """Each image's path without the folder that says ``images``; pictures of one stem keep their suffix in the stem.
-
-    Examples
-    --------
-    >>> plain_names((Item("train/images/a.b.jpg", Path("a.b.jpg"), None),))
-    {'train/images/a.b.jpg': 'train/a.b.jpg'}
-    """
-    plain = {}
-    for item in items:
-        parts = list(PurePosixPath(item.name).parts)
-        place = next((i for i, part in enumerate(parts[:-1]) if part.lower() in IMAGE_FOLDERS), None)
-        if place is not None:
-            del parts[place]
-        plain[item.name] = "/".join(parts)
-    if len({PurePosixPath(path).with_suffix("") for path in plain.values()}) < len(plain):
-        return {item.name: item.name for item in items}  # two image folders hold the same names: keep whole paths
-    return plain
 
 
 def declaration(label_space: LabelSpace, ignore: int | None, spacing: tuple[float, float] | None) -> str:
@@ -95,11 +78,6 @@ def copy_file(source: Path, target: Path) -> None:
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     write_atomic(target, lambda temporary: shutil.copyfile(os.fspath(source), temporary))
-
-
-def is_composed(item: Item) -> bool:
-    """The picture is one of several in a file, or made of several files: it cannot be copied."""
-    return item.frame is not None or bool(item.channels)
 
 
 def write_picture(target: Path, item: Item) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from limner.data.findings import Finding
 from limner.data.instance_maps import LOSSY_SUFFIXES
 from limner.data.mask_census import DECLARE, Census, Decision, about, class_space
-from limner.data.masks import MaskReading
+from limner.data.masks import IGNORED, MaskReading
 
 LARGEST_ID = 63  # larger numbers are gray levels or object numbers unless classes are declared
 MOST_LEVELS = 16  # so many different gray levels can be classes
+LARGEST_DECLARED_ID = 65534  # where limner.toml says that the numbers are classes
 USUAL_IGNORE = 255
+LARGEST_IGNORE = 65535  # beside ids above 254
+LEAST_FLAT = 0.3  # share of the pixels of numbers that mean classes whose neighbours have the same number
 MOST_BETWEEN = 3  # pixels between the ends for each one at the upper end; edges of thin lines have fewer
 
 
@@ -40,10 +44,10 @@ def declared_ids_and_ignore(census: Census) -> Decision | None:
     return None
 
 
-def _ignore_note(census: Census) -> Finding:
+def _ignore_note(census: Census, value: int = USUAL_IGNORE) -> Finding:
     return about(
-        "MASK_VALUES", "note", f"{census.counts[USUAL_IGNORE]} pixels of value 255 are taken as not known",
-        census.having(USUAL_IGNORE), "declare ignore or the class 255 in limner.toml if that is not meant",
+        "MASK_VALUES", "note", f"{census.counts[value]} pixels of value {value} are taken as not known",
+        census.having(value), f"declare ignore or the class {value} in limner.toml if that is not meant",
     )  # fmt: skip
 
 
@@ -75,16 +79,35 @@ def small_ids(census: Census) -> Decision | None:
     explicit = all(s.kind in ("palette", "index", "1-bit") for s in census.stats)
     if not ids or max(ids) > (254 if explicit else LARGEST_ID) or (evenly_spread(census.union) and not explicit):
         return None
-    ignore = USUAL_IGNORE if USUAL_IGNORE in census.above_zero else census.declared.ignore
+    return _as_ids(census, ids)
+
+
+def large_ids(census: Census) -> Decision | None:
+    """``masks_are = "classes"``: numbers of any size that fill areas, which neither soft edges nor JPEG do."""
+    if census.declared.masks_are != "classes" or any(s.path.suffix.lower() in LOSSY_SUFFIXES for s in census.stats):
+        return None
+    above = census.above_zero
+    without = above - {LARGEST_IGNORE if LARGEST_IGNORE in above else USUAL_IGNORE}
+    ids = above if max(without, default=0) > USUAL_IGNORE and LARGEST_IGNORE not in above else without
+    if not ids or max(ids) > LARGEST_DECLARED_ID or evenly_spread(census.union):
+        return None
+    return _as_ids(census, ids) if census.flat_share(ids - {max(ids)}) >= LEAST_FLAT else None
+
+
+def _as_ids(census: Census, ids: set[int]) -> Decision:
+    """The reading of values above 0 as class ids; of another value, the usual one for it, pixels are not known."""
+    others, declared = sorted(census.above_zero - ids), census.declared.ignore
     count = max(ids) + 1
     gaps = sorted(set(range(count)) - set(census.union))
     words = f"values are class ids 0 to {count - 1}" + (
         f" ({', '.join(map(str, gaps))} do not occur)" if 0 < len(gaps) <= 12 else ""
     )
-    if ignore is not None:
-        words += f"; {ignore} is not known and not used"
-    notes = [_ignore_note(census)] if USUAL_IGNORE in census.above_zero else []
-    return ids_reading(census, max(count, 2), words, ignore), notes
+    unknown = others if declared is None else [declared, *others]
+    if unknown:
+        words += f"; {' and '.join(map(str, unknown))} {'is' if len(unknown) == 1 else 'are'} not known and not used"
+    reading = ids_reading(census, max(count, 2), words, unknown[0] if unknown else None)
+    table = tuple(sorted((dict(reading.table) | dict.fromkeys(unknown[1:], IGNORED)).items()))
+    return dataclasses.replace(reading, table=table), [_ignore_note(census, value) for value in others]
 
 
 def evenly_spread(union: Sequence[int]) -> bool:
@@ -103,7 +126,7 @@ def levels(census: Census) -> Decision | None:
         return None
     if any(value < count for value in census.above_zero):
         return None  # it is the id of a declared class, and the values above are strange
-    if not (evenly_spread(union) and len(union) <= 4) and census.flat_share(between) < 0.3:
+    if not (evenly_spread(union) and len(union) <= 4) and census.flat_share(between) < LEAST_FLAT:
         return None
     space = class_space(census.declared, len(union))
     shown = ", ".join(f"{v} = {name}" for v, name in zip(union, space.names, strict=True))
@@ -125,12 +148,12 @@ def soft_edges(census: Census) -> Decision | None:
         near = {v for v in stats.values if v <= 0.12 * scale or v >= 0.88 * scale}
         pixels = dict(zip(stats.values, stats.counts, strict=True))
         inside = dict(zip(stats.values, stats.flat, strict=True))
-        between = [v for v in stats.values if v not in near]
+        between = [v for v in stats.values if v not in near and v != census.declared.ignore]
         rest = sum(pixels[v] for v in between)
         low = [v for v in near if 0 < v < scale / 2]
         solid = sum(inside[v] for v in low) > 0.2 * sum(pixels[v] for v in low)
-        if between and stats.values[-1] < scale / 2 and solid:
-            return None  # areas of a small id and a stray value: cutting at half would empty this mask
+        if (between or scale > 255) and stats.values[-1] < scale / 2 and solid:
+            return None  # areas of small ids, perhaps with a stray value: cutting at half would empty this mask
         high = sum(pixels[v] for v in near) - sum(pixels[v] for v in near if v < scale / 2)
         if stats.path.suffix.lower() in LOSSY_SUFFIXES and rest > MOST_BETWEEN * high:
             return None  # many gray levels, blurred by JPEG
@@ -141,7 +164,8 @@ def soft_edges(census: Census) -> Decision | None:
     jpeg = " (JPEG)" if all(s.path.suffix.lower() in (".jpg", ".jpeg") for s in soft) else " (scaled or JPEG)"
     message = f"{len(soft)} masks have in-between values along edges{jpeg}; cut at half"
     fix = "save masks as PNG and scale them with nearest neighbour"
-    return MaskReading(space, None, words, rule="half"), [about("MASK_ANTIALIASED", "fixed", message, soft, fix)]
+    reading = MaskReading(space, census.declared.ignore, words, rule="half")
+    return reading, [about("MASK_ANTIALIASED", "fixed", message, soft, fix)]
 
 
 def no_rule(census: Census) -> Decision:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from limner.core.errors import DataError
 from limner.data.areas import area_sizes, runs_of
 from limner.data.id_facts import count_ids, shape_of_numbers
-from limner.data.masks import MaskReading, MaskStats, RawMask, as_colors, read_raw_mask, scale_of
+from limner.data.masks import MaskReading, MaskStats, RawMask, read_raw_mask, scale_of, without_alpha
 
 TINY_PIXELS = 16  # an object of fewer pixels is lost in a network that halves five times
 ABOVE_HALF = -1  # stands for all values above half of the scale: one class where edges are soft
@@ -56,6 +56,7 @@ def read_again(stats: MaskStats, *, alpha: bool = False) -> RawMask | None:
         raw = read_raw_mask(stats.path, alpha=alpha)
     except DataError:
         return None
+    raw = raw if alpha or stats.kind == "alpha" else without_alpha(raw)
     return raw if raw.values.shape == stats.size_hw else None
 
 
@@ -128,11 +129,12 @@ def objects_by_class(reading: MaskReading, stats: MaskStats, objects: Mapping[in
         top = max(stats.values)
         found = objects.get(ABOVE_HALF, objects.get(top, Objects()) if top * 2 > scale_of(top) else Objects())
         return {1: found} if found.count else {}
-    values = np.array(stats.values)
-    if reading.source == "colour":
-        values = as_colors(values, stats.kind, stats.palette)
+    if stats.kind == "alpha":  # of another source: all that is opaque has one colour, whatever the opacity
+        top = max(stats.values)
+        objects = {top: objects.get(ABOVE_HALF, objects.get(top, Objects()))}
+    values = reading.meant(np.array(stats.values), stats.kind, stats.palette)
     by_class: dict[int, Objects] = {}
-    for value, index in zip(stats.values, reading.ids(values, scale_of(max(stats.values))).tolist(), strict=True):
+    for value, index in zip(stats.values, reading.ids(values, scale_of(int(values.max()))).tolist(), strict=True):
         if index > 0 and value in objects:
             by_class[index] = by_class.get(index, Objects()) + objects[value]
     return by_class

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from limner.core.labels import LabelSpace
+from limner.data.alpha_masks import are_shapes, with_colors, with_opacity
 from limner.data.declared import IGNORE, Declared
 from limner.data.findings import Finding, shortened
 from limner.data.mask_census import Census, Decision, take_census
@@ -29,6 +31,7 @@ from limner.data.mask_objects import decide_objects
 from limner.data.mask_rules import (
     declared_ids,
     declared_ids_and_ignore,
+    large_ids,
     levels,
     no_rule,
     small_ids,
@@ -59,13 +62,14 @@ def decide_reading(
     """
     surveys = list(stats) if stats is not None else [survey_mask(path) for path in sorted(paths)]
     findings: list[Finding] = []
+    by_opacity = are_shapes(surveys, declared)
+    surveys = [with_opacity(s) if by_opacity else with_colors(s) for s in surveys]
     known = declared_numbers(surveys, declared) or objects_alone(surveys, declared) or number_colors(surveys, declared)
     if declared.values:
-        reading = _as_declared(declared)
+        reading = _as_declared(declared, by_opacity)
     elif known:
         reading, findings = known
-    elif any(s.kind == "alpha" for s in surveys):
-        surveys = [_opaque(s) if s.has_alpha and s.kind != "alpha" else s for s in surveys]
+    elif by_opacity:
         reading, findings = by_alpha(surveys, declared)
     elif needs_colors(surveys, declared):
         reading, findings = by_color(surveys, declared)
@@ -77,11 +81,6 @@ def decide_reading(
     return reading, [_relative(finding, root) for finding in findings]
 
 
-def _opaque(stats: MaskStats) -> MaskStats:
-    """The survey of a mask's transparency; its objects are known already."""
-    return dataclasses.replace(survey_mask(stats.path, alpha=True), objects=stats.objects)
-
-
 def _relative(finding: Finding, root: Path | None) -> Finding:
     if root is None:
         return finding
@@ -89,8 +88,8 @@ def _relative(finding: Finding, root: Path | None) -> Finding:
     return dataclasses.replace(finding, files=names)
 
 
-def _as_declared(declared: Declared) -> MaskReading:
-    """The reading that ``values`` in ``limner.toml`` states, to the letter."""
+def _as_declared(declared: Declared, by_opacity: bool) -> MaskReading:
+    """The reading that ``values`` in ``limner.toml`` states, to the letter; of the transparency where that is the shape."""
     space = LabelSpace(declared.classes, declared.colors)
     ids = {name: index for index, name in enumerate(space.names)}
     table = tuple(sorted((value, ids.get(name, IGNORED)) for value, name in declared.values))
@@ -101,16 +100,15 @@ def _as_declared(declared: Declared) -> MaskReading:
     ignored = [value for value, name in declared.values if name == IGNORE]
     ignore = declared.ignore if declared.ignore is not None or not ignored else ignored[0]
     words = f"as limner.toml declares: {shown}"
-    return MaskReading(
-        space, ignore, words, source="colour" if declared.by_color else "value", rule="table", table=table
-    )
+    source: Literal["value", "colour", "alpha"] = "alpha" if by_opacity else "colour" if declared.by_color else "value"
+    return MaskReading(space, ignore, words, source=source, rule="table", table=table)
 
 
 def _by_value(census: Census) -> Decision:
     """The first rule that explains the numbers; stray values are set aside unless classes are declared."""
     strict: list[Callable[[Census], Decision | None]]
     strict = [declared_ids, two_values, declared_ids_and_ignore, trimap, clear_numbers, soft_edges, levels]
-    free = [two_values, trimap, numbers_in_order, small_ids, levels, soft_edges, numbers]
+    free = [two_values, trimap, numbers_in_order, small_ids, large_ids, levels, soft_edges, numbers]
     rules = strict if census.declared.classes else free
     clean, strays = (census, []) if census.declared.classes else without_strays(census)
     for rule in rules:
@@ -146,6 +144,8 @@ def _unknown_values(surveys: Sequence[MaskStats], reading: MaskReading, declared
         shown = ", ".join(f"{reading.show(value)} in {pixels} pixels" for value, pixels in strange[:4])
         more = f" and {len(strange) - 4} more values" if len(strange) > 4 else ""
         place = _first_place(stats, reading, strange[0][0]) if len(files) <= 5 else ""
+        if stats.has_alpha and reading.source == "colour" and strange[0][0] == 0:
+            place += "; transparent pixels count as black"
         sentences.append(f"{stats.path.name} holds {shown}{more}{place}")
     if not files:
         return []

@@ -42,7 +42,8 @@ class RawMask:
     values : ``(H, W)`` whole numbers: 0/1 for 1-bit, indices for palette, gray levels, ``r << 16 | g << 8 | b`` for
         colour, 0 to 255 for alpha.
     kind : how the file is stored; three equal channels count as gray.
-    palette : the colours of a palette file, else empty.
+    palette : the colours of a palette file, its transparent entry black; of an alpha file the one colour of its opaque pixels;
+        else empty.
     has_alpha : the file stores transparency.
     objects : those of the same picture, where files tell them apart; what is wrong with these files where they cannot be read.
     """
@@ -61,7 +62,8 @@ def read_raw_mask(path: Path, *, alpha: bool = False, frame: int | None = None) 
     ----------
     path : the file.
     frame : which mask of a stack; None where the file holds one.
-    alpha : take the transparency of files that store one, whatever their colours.
+    alpha : take the transparency of files that store one, whatever their colours. Without it only of those whose opaque pixels
+        all have one colour, which is then the palette.
 
     Raises
     ------
@@ -87,33 +89,48 @@ def read_raw_mask(path: Path, *, alpha: bool = False, frame: int | None = None) 
 def _raw_pil(file: PIL.Image.Image, path: Path, alpha: bool) -> RawMask:
     if file.mode == "1":
         return RawMask(np.array(file).astype(np.uint8), "1-bit")
-    if file.mode == "P" and "transparency" not in file.info:
-        values = np.array(file)
-        flat = file.getpalette() or []
-        palette = tuple((flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3))
-        used = np.unique(values)
-        if used[-1] >= len(palette):
-            raise DataError(
-                f"{path.name} uses palette entry {used[-1]} of {len(palette)}",
-                expected="a whole palette",
-                where=str(path),
-            )
-        if all(palette[v] == (v, v, v) for v in used) and len(used) > 1:
-            return RawMask(values, "gray")  # a gray ramp: the index is the gray level
-        return RawMask(values, "palette", palette)
+    if file.mode == "P":
+        return _raw_palette(file, path, alpha)
     if file.mode in ("L", "I;16", "I;16B", "I;16L", "I"):
         values = np.array(file)
         depth, color = png_depth_and_color(path)
         if color == 0 and depth in (2, 4):  # Pillow stretches 2 and 4 bit to 0..255; the stored ids are meant
             return RawMask(values // (85 if depth == 2 else 17), "index")
         return RawMask(values.astype(values.dtype.newbyteorder("=")), "gray")
-    if file.mode == "P":
-        file = file.convert("RGBA")
     if file.mode in ("LA", "RGBA"):
         return _from_channels(np.array(file), has_alpha=True, alpha=alpha)
     if file.mode == "F":
         return RawMask(_whole(np.array(file), path), "gray")
     return _from_channels(np.array(file.convert("RGB")), has_alpha=False, alpha=False)
+
+
+def _raw_palette(file: PIL.Image.Image, path: Path, alpha: bool) -> RawMask:
+    values = np.array(file)
+    flat = file.getpalette() or []
+    palette = tuple((flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3))
+    used = np.unique(values)
+    if used[-1] >= len(palette):
+        raise DataError(
+            f"{path.name} uses palette entry {used[-1]} of {len(palette)}",
+            expected="a whole palette",
+            where=str(path),
+        )
+    has_alpha = "transparency" in file.info
+    if has_alpha:
+        clear = _clear_entries(file.info["transparency"])
+        shown = [palette[v] for v in used if v not in clear]
+        if alpha or any(v in clear for v in used if v) or len(set(shown)) < len(shown):
+            return _from_channels(np.array(file.convert("RGBA")), has_alpha=True, alpha=alpha)
+        if 0 in clear:  # the usual background; the other numbers mean what they mean in files without transparency
+            palette = ((0, 0, 0), *palette[1:])
+    if all(palette[v] == (v, v, v) for v in used) and len(used) > 1:
+        return RawMask(values, "gray", has_alpha=has_alpha)  # a gray ramp: the index is the gray level
+    return RawMask(values, "palette", palette, has_alpha)
+
+
+def _clear_entries(stated: int | bytes) -> set[int]:
+    """The palette entries that are less than half opaque, as Pillow states them: one entry, or the opacity of each."""
+    return {stated} if isinstance(stated, int) else {i for i, opacity in enumerate(stated) if opacity < 128}
 
 
 def _raw_tiff(path: Path, alpha: bool) -> RawMask:
@@ -140,11 +157,13 @@ def _whole(pixels: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
 
 
 def _from_channels(pixels: npt.NDArray[Any], *, has_alpha: bool, alpha: bool) -> RawMask:
-    """Gray where the colour channels agree; transparency where it alone carries the shape; else colour."""
-    opaque = pixels[..., -1] >= 128 if has_alpha else None
+    """Gray where the colour channels agree; transparency where all that is opaque has one colour; else colour."""
+    opaque = is_opaque(pixels[..., -1]) if has_alpha else None
     colors = pixels[..., :-1] if has_alpha else pixels
     if colors.shape[2] == 2 or colors.shape[2] > 3:
         raise ValueError(f"{colors.shape[2]} channels; a mask has 1 (ids) or 3 (colours)")
+    if opaque is not None:
+        colors = np.where(opaque[..., None], colors, 0)  # editors leave any colour below transparent pixels
     values = colors[..., 0]
     is_gray = all(np.array_equal(values, colors[..., i]) for i in range(1, colors.shape[2]))
     if not is_gray:
@@ -152,10 +171,34 @@ def _from_channels(pixels: npt.NDArray[Any], *, has_alpha: bool, alpha: bool) ->
         values = eight[..., 0].astype(np.int32) << 16 | eight[..., 1].astype(np.int32) << 8 | eight[..., 2]
     if opaque is not None:
         shown = values[opaque]
-        if alpha or (not opaque.all() and opaque.any() and (shown == shown[0]).all()):
-            return RawMask(pixels[..., -1], "alpha", has_alpha=True)
-        values = np.where(opaque, values, 0)
+        has_one = not opaque.all() and opaque.any() and bool((shown == shown[0]).all())
+        if alpha or has_one:
+            return RawMask(pixels[..., -1], "alpha", _palette_of(int(shown[0]), is_gray) if has_one else (), True)
     return RawMask(values, "gray" if is_gray else "colour", has_alpha=has_alpha)
+
+
+def _palette_of(value: int, is_gray: bool) -> tuple[Color, ...]:
+    return ((value, value, value) if is_gray else (value >> 16, value >> 8 & 255, value & 255),)
+
+
+def is_opaque(opacity: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Where a transparency channel is more than half opaque."""
+    return np.asarray(opacity.astype(np.int64) * 2 > scale_of(int(opacity.max(initial=0))))
+
+
+def without_alpha(raw: RawMask) -> RawMask:
+    """The colour, or gray level, of a mask of kind alpha on a ground of 0; other masks as they are."""
+    if raw.kind != "alpha" or not raw.palette:
+        return raw
+    kind: MaskKind = "gray" if len(set(raw.palette[0])) == 1 else "colour"
+    return RawMask(on_zero(raw.values, raw.palette[0]), kind, has_alpha=True, objects=raw.objects)
+
+
+def on_zero(opacity: npt.NDArray[Any], color: Color) -> npt.NDArray[np.int64]:
+    """The number of a colour where the mask is opaque, else 0: the gray level, or ``r << 16 | g << 8 | b``."""
+    red, green, blue = color
+    number = red if red == green == blue else red << 16 | green << 8 | blue
+    return np.where(is_opaque(opacity), number, 0)
 
 
 @dataclass(frozen=True)
@@ -223,9 +266,7 @@ class MaskReading:
 
     def labels_of(self, raw: RawMask, path: Path) -> tuple[Labels, npt.NDArray[np.bool_]]:
         """Class ids and known pixels of a mask that is read already; `path` is for messages. Raises as `labels`."""
-        values = raw.values
-        if self.source == "colour":
-            values = as_colors(raw.values, raw.kind, raw.palette)
+        values = self.meant(raw.values, raw.kind, raw.palette)
         ids = self.ids(values, scale_of(int(values.max())))
         if (ids == UNKNOWN).any():
             strange, counts = np.unique(values[ids == UNKNOWN], return_counts=True)
@@ -237,6 +278,12 @@ class MaskReading:
         known = np.maximum(ids, 0)
         labels: Labels = known.astype(np.uint8) if len(self.label_space) <= 256 else known.astype(np.uint16)
         return labels, ids >= 0
+
+    def meant(self, values: npt.NDArray[Any], kind: MaskKind, palette: Sequence[Color]) -> npt.NDArray[Any]:
+        """The numbers that `source` is about, from values as a file stores them."""
+        if self.source == "colour":
+            return as_colors(values, kind, palette)
+        return on_zero(values, palette[0]) if self.source == "value" and kind == "alpha" and palette else values
 
     def ids(self, values: npt.NDArray[Any], scale: int) -> npt.NDArray[np.int32]:
         """The id of each value; `UNKNOWN` and `IGNORED` for others. `scale` is the largest value the file can mean."""
@@ -255,13 +302,9 @@ class MaskReading:
 
     def count(self, stats: MaskStats) -> dict[int, int]:
         """Pixels of each id in a surveyed file, `UNKNOWN` and `IGNORED` among them."""
-        values = np.array(stats.values)
-        if self.source == "colour":
-            values = as_colors(values, stats.kind, stats.palette)
+        values = self.meant(np.array(stats.values), stats.kind, stats.palette)
         pixels: dict[int, int] = {}
-        for index, number in zip(
-            self.ids(values, scale_of(int(max(stats.values)))).tolist(), stats.counts, strict=True
-        ):
+        for index, number in zip(self.ids(values, scale_of(int(values.max()))).tolist(), stats.counts, strict=True):
             pixels[index] = pixels.get(index, 0) + number
         return pixels
 
@@ -277,6 +320,10 @@ def as_colors(values: npt.NDArray[Any], kind: MaskKind, palette: Sequence[Color]
     if kind == "palette":
         colors: npt.NDArray[np.int64] = np.array([r << 16 | g << 8 | b for r, g, b in palette], dtype=np.int64)[values]
         return colors
+    if kind == "alpha" and palette:
+        values = on_zero(values, palette[0])
+        if len(set(palette[0])) > 1:
+            return values
     gray = values.astype(np.int64) * (255 if kind == "1-bit" else 1)
     gray = gray >> 8 if gray.size and gray.max() > 255 else gray
     return gray * 0x010101

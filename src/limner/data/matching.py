@@ -1,10 +1,14 @@
-"""Which picture an annotation means: by relative path, then by name and size in bytes, then by a name that occurs once."""
+"""Which picture an annotation means: by relative path, then by name and size in bytes, then by a name that occurs once.
+
+A path that is there is found before any name is: a picture that one annotation names by its path is never guessed for another, and
+two names that differ never mean one picture. What is left over is missing, and drawn nowhere.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -12,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from limner.core.annotation import Annotation
 from limner.data.images import SUFFIXES
 from limner.data.stacks import stack_suffix
+from limner.data.written_paths import is_bare, places
 
 
 def walk_pictures(root: Path) -> Iterator[str]:
@@ -57,20 +62,79 @@ class Pictures:
         self._known = set(self.names)
         self._by_base: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._by_bare: dict[str, list[str]] = defaultdict(list)
         for name in self.names:
             path = PurePosixPath(name)
             self._by_base[path.name.casefold()].append(name)
             self._by_stem[path.stem.casefold()].append(name)
+            self._by_bare[str(path.with_suffix(""))].append(name)
 
     def find(self, annotation: Annotation, folder: str = "") -> Match:
-        """The picture of `annotation`.
+        """The picture of one annotation; see `find_all`."""
+        return self.find_all([(annotation, folder)])[0]
+
+    def find_all(self, asked: Sequence[tuple[Annotation, str]]) -> list[Match]:
+        """The pictures of annotations that belong together.
 
         Parameters
         ----------
-        annotation : its image may be a path, a URL, an absolute path of another computer, or (without suffix) a stem.
-        folder : where the annotation file lies, relative to the pictures; tried first for relative paths, and taken when several
-            pictures share a name.
+        asked : each annotation with the folder of its file, relative to the pictures. The image of an annotation may be a path, a
+            URL, an absolute path of another computer, or (without suffix) a stem. The folder is tried first for relative paths, and
+            taken when several pictures share a name.
+
+        Returns
+        -------
+        One match each, in order. A picture that one annotation names by its path is no match for the mere name of another.
         """
+        exact = [self._exact(annotation, folder) for annotation, folder in asked]
+        claimed = set(exact) - {""}
+        matches = [
+            Match(path) if path else self._guess(annotation, folder)
+            for path, (annotation, folder) in zip(exact, asked, strict=True)
+        ]
+        claims: dict[str, list[int]] = defaultdict(list)
+        for index, match in enumerate(matches):
+            if match.picture and (exact[index] or match.picture not in claimed):
+                claims[match.picture].append(index)
+        owners = {
+            index
+            for picture, several in claims.items()
+            for index in self._owners(picture, several, asked, is_exact=picture in claimed)
+        }
+        return [
+            match if index in owners or not match.picture else Match("")  # the picture of another annotation
+            for index, match in enumerate(matches)
+        ]
+
+    def _owners(
+        self, picture: str, claims: list[int], asked: Sequence[tuple[Annotation, str]], *, is_exact: bool
+    ) -> list[int]:
+        """Which of the annotations that claim a picture may have it: those of one name, and of its size where sizes differ."""
+        stated = {index: asked[index][0].num_bytes or 0 for index in claims}
+        if len({number for number in stated.values() if number > 0}) > 1:
+            real = (self.root / picture).stat().st_size
+            if real in stated.values():
+                claims = [index for index in claims if stated[index] <= 0 or stated[index] == real]
+                fits = [index for index in claims if stated[index] == real]
+                claims = claims if is_exact else fits
+        if is_exact:
+            return claims
+        if len({asked[index][0].image for index in claims}) > 1:
+            return []
+        folders = {asked[index][1] for index in claims}
+        return [index for index in claims if not _is_elsewhere(picture, asked[index][1], folders)]
+
+    def _exact(self, annotation: Annotation, folder: str) -> str:
+        """The picture at the path that is written; empty when there is none."""
+        for place in places(annotation.image, folder):
+            if place in self._known:
+                return place
+            if is_bare(place) and len(self._by_bare.get(place, ())) == 1:
+                return self._by_bare[place][0]
+        return ""
+
+    def _guess(self, annotation: Annotation, folder: str) -> Match:
+        """The picture that bears the name, wherever it lies."""
         name = plain_name(annotation.image)
         if not name:
             return Match("")
@@ -79,7 +143,7 @@ class Pictures:
                 return Match(str(place))
         base = PurePosixPath(name).name
         found = self._by_base.get(base.casefold(), [])
-        if not found and PurePosixPath(base).suffix.lower() not in SUFFIXES:
+        if not found and is_bare(base):
             found = self._by_stem.get(base.casefold(), [])
         exact = [path for path in found if PurePosixPath(path).name == base]
         return self._one(exact or found, annotation, name, folder)
@@ -96,6 +160,12 @@ class Pictures:
             fits = [path for path in found if path.startswith(folder + "/")]
             found = fits if len(fits) == 1 else found
         return Match(found[0]) if len(found) == 1 else Match("", tuple(found))
+
+
+def _is_elsewhere(picture: str, folder: str, folders: Collection[str]) -> bool:
+    """The file lies in ``b/json`` and another one, with the same name in it, in ``a/json``, while the picture lies in ``a``."""
+    own, place = set(folder.split("/")), set(picture.split("/")[:-1])
+    return any((other - own) & place and own - other - {"", "."} for other in ({*one.split("/")} for one in folders))
 
 
 def _ends_with(path: str, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 A guess is made only when it explains every name, gives at least three groups, and most groups have two pictures or more, so a
 plain counter such as ``img001`` never becomes a group. Words that name what somebody is (``patient7``) are believed as soon as
-one of them has two pictures. Copies and pieces of one picture (`limner.data.name_marks`) follow their picture.
+one of them has two pictures, and when up to a tenth of the names have none (``control``): those are then groups of their own, so
+that one odd name does not undo the protection of all. Copies and pieces of one picture (`limner.data.name_marks`) follow it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from limner.data.layouts import IMAGE_FOLDERS, MASK_FOLDERS, SPLITS, Item
 from limner.data.name_marks import base_of, common_ending, is_place, join_dates, part_dates, pieces_of, series_of
 
 FEWEST = 3  # groups: with fewer, no part but the training would have two
+MOST_ODD = 0.1  # share of names without a word such as patient that are taken for odd ones
+WORTH_TELLING = (
+    0.5  # share of names with such a word from which on the others are told, even if nothing follows from it
+)
 FEWEST_WORDS = 5  # names without a number before the counter: fewer are kinds of pictures, such as benign and malignant
 
 _WHO = (  # most of all a person or an animal, then what was looked at, then when
@@ -48,12 +53,14 @@ class Shown:
     seen : where they were seen, in words.
     aside : what else was seen and is not acted on, as half a sentence; empty as a rule.
     too_few : a sentence where names show fewer than three groups, which cannot be kept apart.
+    odd : a sentence where most names, but not all, have a word such as patient.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
     seen: str = ""
     aside: str = ""
     too_few: str = ""
+    odd: str = ""
 
 
 def guess_groups(items: Sequence[Item]) -> tuple[dict[str, str], str]:
@@ -76,11 +83,20 @@ def names_show(items: Sequence[Item]) -> Shown:
     bases = _bases(items)
     stems = _without_ending({name: join_dates(base.rpartition("/")[2]) for name, base in bases.items()})
     paths = {name: f"{base.rpartition('/')[0]}/{stems[name]}".strip("/") for name, base in bases.items()}
-    for words in (*_WHO, "|".join(_WHO)):
-        numbered = re.compile(_NUMBERED.format(words, words), re.IGNORECASE)
-        named = {name: first_match(numbered, path) for name, path in paths.items()}
+    found = [_by_words(words, paths) for words in (*_WHO, "|".join(_WHO))]
+    for named in found:
         if _believed(named, strong=True):
-            return Shown(_plain(named), "file names" if _in_stems(named, stems) else "folder and file names")
+            return Shown(_plain(named), _where(named, stems))
+    odd = ""
+    for named in found:
+        known = {name: group for name, group in named.items() if group}
+        if len(known) < WORTH_TELLING * len(named) or not _believed(known, strong=True):
+            continue
+        alone = {name: series_of(stems[name]) or paths[name] for name in named if name not in known}
+        obeyed = len(alone) <= MOST_ODD * len(named)
+        odd = odd or _odd(known, sorted(alone), obeyed=obeyed)
+        if obeyed:
+            return Shown(_plain({**named, **alone}), _where(known, stems), odd=_odd(known, sorted(alone), obeyed=True))
     rules: tuple[tuple[str, Callable[[], Mapping[str, str]]], ...] = (
         ("names of videos", lambda: {name: first_match(_VIDEO, path) for name, path in paths.items()}),
         ("folder names", lambda: _by_folder(bases)),
@@ -91,11 +107,30 @@ def names_show(items: Sequence[Item]) -> Shown:
     for seen, find in rules:
         groups = find()
         if _believed(groups, strong=False):
-            return Shown(_plain(groups), seen)
+            return Shown(_plain(groups), seen, odd=odd)
     copies = Counter(bases.values())
     if len(copies) > 1 and max(copies.values()) > 1 and any(bases[item.name] != _key(item) for item in items):
-        return Shown(_plain(bases), "names of copies and pieces of one picture")
-    return Shown(aside=_kinds(stems), too_few=_too_few(named, stems))
+        return Shown(_plain(bases), "names of copies and pieces of one picture", odd=odd)
+    return Shown(aside=_kinds(stems), too_few=_too_few(found[-1], stems), odd=odd)
+
+
+def _by_words(words: str, paths: Mapping[str, str]) -> dict[str, str]:
+    """What stands for somebody in each name, by words such as ``patient|pat``; empty where nothing does."""
+    numbered = re.compile(_NUMBERED.format(words, words), re.IGNORECASE)
+    return {name: first_match(numbered, path) for name, path in paths.items()}
+
+
+def _where(named: Mapping[str, str], stems: Mapping[str, str]) -> str:
+    return "file names" if _in_stems(named, stems) else "folder and file names"
+
+
+def _odd(known: Mapping[str, str], alone: Sequence[str], *, obeyed: bool) -> str:
+    groups = set(known.values())
+    more = f" and {len(alone) - 1} more do not" if len(alone) > 1 else " does not"
+    text = f"{len(known)} of {len(known) + len(alone)} names show {len(groups)} groups such as {min(groups)}; {alone[0]}{more}"
+    if obeyed:
+        return f"{text} and {'are groups' if len(alone) > 1 else 'is a group'} of {'their' if len(alone) > 1 else 'its'} own"
+    return f"{text}, so those groups are not used: parts may share them; correct the names, or set split.group_by"
 
 
 def _bases(items: Sequence[Item]) -> dict[str, str]:

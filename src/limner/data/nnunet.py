@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def nnunet_layout(root: Path, declared: Declared) -> Layout:
     lonely_masks: list[str] = []
     has_test = (root / "imagesTs").is_dir() and (root / "labelsTs").is_dir()
     for part, split in PARTS.items() if has_test else [("Tr", "train")]:
-        images, masks = _cases(root / f"images{part}"), _files(root / f"labels{part}")
+        masks = _files(root / f"labels{part}")
+        images = _cases(root / f"images{part}", masks)
         lonely_images += [f"images{part}/{path.name}" for case in images.keys() - masks.keys() for path in images[case]]
         lonely_masks += [f"labels{part}/{masks[case].name}" for case in masks.keys() - images.keys()]
         for case in sorted(images.keys() & masks.keys()):
@@ -77,11 +79,11 @@ def _files(folder: Path) -> dict[str, Path]:
     }
 
 
-def _cases(folder: Path) -> dict[str, list[Path]]:
-    """Files of each case, channels in order; without the ending ``_0000`` the name is the case."""
+def _cases(folder: Path, masks: Collection[str]) -> dict[str, list[Path]]:
+    """Files of each case, channels in order; the name is the case where a mask bears it, or without the ending ``_0000``."""
     cases: dict[str, list[Path]] = defaultdict(list)
     for stem, path in sorted(_files(folder).items()):
-        match = _CHANNEL.match(stem)
+        match = None if stem in masks else _CHANNEL.match(stem)  # the Decathlon may number cases with four digits
         cases[match.group(1) if match else stem].append(path)
     return dict(cases)
 

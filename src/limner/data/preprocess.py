@@ -14,10 +14,12 @@ import numpy.typing as npt
 
 from limner.core.errors import DataError
 from limner.core.sample import Image
+from limner.data.many_channels import resize_channels
 
 Working = npt.NDArray[Any]  # (h, w, C) uint8 or float32 in 0..255
 FULL_RANGE = (0.0, 255.0)
 PERCENTILES = (0.5, 99.9)  # high enough that objects on a thousandth of a picture are not taken for its noise
+LEAST_SPAN = 1e-30  # of a range that single precision can stretch to 0..255 without overflow
 MOST_VALUES = 4_000_000  # from which percentiles are taken; larger pictures are thinned out evenly
 
 
@@ -35,7 +37,8 @@ def match_channels(image: Image, channels: int, *, where: str = "") -> Image:
         return np.repeat(image, channels, axis=2)
     if found == 3 and channels == 1:
         weights = np.array([0.299, 0.587, 0.114], np.float32)
-        return (image.astype(np.float32) @ weights)[..., None].round().astype(image.dtype)
+        gray = (image.astype(np.float32) @ weights)[..., None]
+        return (gray.round() if image.dtype.kind in "bui" else gray).astype(image.dtype)
     raise DataError(
         f"a picture of {found} channels",
         expected=f"{channels}, as in training",
@@ -51,7 +54,8 @@ def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[fl
     ----------
     image : ``(H, W, C)``.
     normalization : ``fixed`` and ``unit`` map `intensity_range` to 0..255; ``percentile`` maps this picture's 0.5 % and 99.9 %
-        percentiles over all channels. Values outside are clipped. A constant picture becomes 0.
+        percentiles over all channels. Values outside are clipped, whatever the unit; where both limits are the same, as in a
+        constant picture, what lies above becomes 255 and the rest 0.
     """
     if normalization != "percentile" and image.dtype == np.uint8 and intensity_range == FULL_RANGE:
         return image
@@ -59,7 +63,11 @@ def to_byte_range(image: Image, *, normalization: str, intensity_range: tuple[fl
     if normalization == "percentile":
         every = max(1, math.isqrt(image.size // MOST_VALUES))
         low, high = (float(v) for v in np.percentile(image[::every, ::every], PERCENTILES))
-    span = max(high - low, 1e-6)
+    span = high - low
+    if span <= 0:
+        return (image.astype(np.float32) > low) * np.float32(255)
+    if span < LEAST_SPAN:
+        return np.clip((image.astype(np.float64) - low) * (255.0 / span), 0.0, 255.0).astype(np.float32)
     return np.asarray(np.clip((image.astype(np.float32) - low) * (255.0 / span), 0.0, 255.0))
 
 
@@ -75,10 +83,7 @@ def resize_image(image: Working, size_hw: tuple[int, int]) -> Working:
     if image.shape[:2] == size_hw:
         return image
     shrinks = size_hw[0] * size_hw[1] < image.shape[0] * image.shape[1]
-    out = cv2.resize(
-        np.ascontiguousarray(image), size_hw[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    return np.asarray(out.reshape(*size_hw, image.shape[2]))
+    return resize_channels(image, size_hw, cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def resize_labels(labels: npt.NDArray[Any], size_hw: tuple[int, int]) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from limner.data.masks import MaskReading, MaskStats, as_colors
+from limner.data.masks import UNKNOWN, MaskReading, MaskStats, as_colors
 
 MOST_COLORS = 64
 SAME_COLOR = 24  # two colours that differ no more than this in each channel are one that JPEG changed
@@ -22,10 +22,11 @@ _CELL = 3  # bits of a channel that do not matter for the nearest colour
 
 @dataclass(frozen=True)
 class NearestColor(MaskReading):
-    """A reading by colour in which a colour that is no class colour means the nearest one (Euclidean, in RGB)."""
+    """A reading by colour in which a colour that is not in the table means the nearest one there (Euclidean, in RGB)."""
 
     def ids(self, values: npt.NDArray[Any], scale: int) -> npt.NDArray[np.int32]:
-        """The id of each colour ``r << 16 | g << 8 | b``; colours are looked up in cells of 8 x 8 x 8."""
+        """The id of each colour ``r << 16 | g << 8 | b``; others than those of the table are looked up in cells of 8 x 8 x 8."""
+        exact = super().ids(values, scale)
         axis = np.arange(0, 256, 1 << _CELL) + ((1 << _CELL) - 1) / 2
         cells = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
         known = channels_of(color for color, _ in self.table)
@@ -34,7 +35,7 @@ class NearestColor(MaskReading):
         place = np.zeros(values.shape, np.int32)
         for shift in (16, 8, 0):
             place = place << 8 - _CELL | (values >> shift + _CELL & (1 << 8 - _CELL) - 1).astype(np.int32)
-        return np.asarray(nearest[place], np.int32)
+        return np.where(exact == UNKNOWN, nearest[place], exact).astype(np.int32)
 
 
 def channels_of(colors: Iterable[int]) -> npt.NDArray[np.float64]:

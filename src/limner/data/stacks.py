@@ -2,7 +2,8 @@
 
 An NPY array is one picture ``(H, W)`` or ``(H, W, C)`` with at most 4 channels, or a stack ``(N, H, W)``, ``(N, H, W, C)`` or
 ``(N, C, H, W)`` with at most 16 channels. A NIfTI volume is turned to the nearest orientation right-anterior-superior; a slice is
-shown with the patient's front up. DICOM values are rescaled to their unit (Hounsfield units for CT).
+shown with the patient's front up. DICOM values are rescaled to their unit (Hounsfield units for CT); where the smallest value is
+meant as white (MONOCHROME1) they are turned round first, as those of TIFF files are. All pictures of a file have one dtype.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def read_frame(path: Path, frame: int | None = None) -> Image:
             f"{path.name} is a stack of {len(frames)} pictures", expected="one picture", where=str(path),
             fix="train and evaluate read stacks; save single pictures for anything else",
         )  # fmt: skip
-    return _as_image(np.asarray(frames[frame or 0]), path)
+    return _as_image(np.asarray(frames[frame or 0]), path, _image_dtype(_stamp(path)))
 
 
 def read_frame_values(path: Path, frame: int | None, *, is_single: bool) -> npt.NDArray[Any]:
@@ -78,10 +79,8 @@ def read_frame_values(path: Path, frame: int | None, *, is_single: bool) -> npt.
     DataError : damaged, or several channels that are not one yes/no map per class.
     """
     if stack_suffix(path.name) == ".npy":
-        values = _npy_mask(_load_npy(path), frame or 0, is_single=is_single, path=path)
-    else:
-        values = np.asarray(_frames(path)[frame or 0])[..., 0]
-    return values
+        return _npy_mask(_load_npy(path), frame or 0, is_single=is_single, path=path)
+    return _ids_of(np.asarray(_frames(path)[frame or 0]), path)
 
 
 def spacing_of(path: Path) -> tuple[float, float] | None:
@@ -90,14 +89,14 @@ def spacing_of(path: Path) -> tuple[float, float] | None:
         width, height = _nifti(_stamp(path)).header.get_zooms()[:2]
         return float(height), float(width)
     if stack_suffix(path.name) == ".dcm":
-        stated = getattr(_dicom_header(path), "PixelSpacing", None)
-        return (float(stated[0]), float(stated[1])) if stated else None
+        stated = list(getattr(_dicom_header(path), "PixelSpacing", None) or [])
+        return (float(stated[0]), float(stated[1])) if len(stated) == 2 else None
     return None
 
 
 def patient_of(path: Path) -> str:
     """The patient that a DICOM file states; empty for other files and where there is none."""
-    return str(getattr(_dicom_header(path), "PatientID", "")) if stack_suffix(path.name) == ".dcm" else ""
+    return str(getattr(_dicom_header(path), "PatientID", None) or "") if stack_suffix(path.name) == ".dcm" else ""
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
@@ -164,28 +163,46 @@ def _npy_mask(array: npt.NDArray[Any], frame: int, *, is_single: bool, path: Pat
     mask = np.asarray(array if is_single else array[frame])
     if mask.ndim == 3 and mask.shape[0] == 1 and is_single:
         mask = mask[0]
+    return _ids_of(mask, path)
+
+
+def _ids_of(mask: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """Class ids ``(H, W)`` from ids with or without an axis of channels, or from one yes/no map per class."""
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
-    if mask.ndim == 3 and (mask > 0).sum(2).max() <= 1 and (mask > 0).sum(2).min() >= 1:
-        return np.asarray(mask.argmax(2), np.uint8)  # one yes/no map per class, background among them
+    if mask.ndim == 3 and ((mask > 0).sum(2) == 1).all():
+        return np.asarray(mask.argmax(2), np.uint8)
     if mask.ndim != 2:
         raise DataError(
-            f"{path.name} holds masks of shape {mask.shape}", expected="(H, W) class ids, or one yes/no map per class",
+            f"{path.name} holds masks of shape {mask.shape}",
+            expected="(H, W) class ids, or one yes/no map per class, the background first, of which one is set at each pixel",
             where=str(path), fix="save class ids",
         )  # fmt: skip
     return mask
 
 
-def _as_image(frame: npt.NDArray[Any], path: Path) -> Image:
-    """uint8 and uint16 as they are, yes/no as 0 and 255, whole numbers that fit as uint16, all else float32."""
+@functools.lru_cache(maxsize=4096)
+def _image_dtype(stamp: tuple[str, int, int]) -> np.dtype[Any]:
+    """uint8 and uint16 as they are, yes/no as uint8, whole numbers that fit as uint16, all else float32.
+
+    Whether numbers fit is asked of all pictures of a file, once: else slices of one volume would differ in dtype.
+    """
+    frames = _frames(Path(stamp[0]))
+    if frames.dtype == np.bool_:
+        return np.dtype(np.uint8)
+    if frames.dtype.newbyteorder("=") in (np.uint8, np.uint16):
+        return frames.dtype.newbyteorder("=")
+    if frames.dtype.kind in "iu" and frames.size and frames.min() >= 0 and frames.max() <= 65535:
+        return np.dtype(np.uint8 if frames.dtype == np.int8 else np.uint16)
+    return np.dtype(np.float32)
+
+
+def _as_image(frame: npt.NDArray[Any], path: Path, dtype: np.dtype[Any]) -> Image:
+    """A picture of `dtype`, yes/no as 0 and 255."""
     if frame.dtype == np.bool_:
         return frame.astype(np.uint8) * 255
-    if frame.dtype in (np.uint8, np.uint16):
-        return np.ascontiguousarray(frame)
-    if frame.dtype.kind in "iu" and frame.size and frame.min() >= 0 and frame.max() <= 65535:
-        return frame.astype(np.uint8 if frame.dtype == np.int8 else np.uint16)
-    image = frame.astype(np.float32)
-    if not np.isfinite(image).all():
+    image = frame.astype(dtype, order="C")  # a copy: what was read stays in memory for the next picture
+    if dtype.kind == "f" and not np.isfinite(image).all():
         raise DataError(
             f"{path.name} holds values that are not finite",
             expected="finite numbers",
@@ -223,13 +240,21 @@ def _dicom(stamp: tuple[str, int, int]) -> npt.NDArray[Any]:
     try:
         file = pydicom.dcmread(stamp[0])
         values: npt.NDArray[Any] = file.pixel_array.astype(np.float32)
+        slope, shift = _number(file, "RescaleSlope", 1), _number(file, "RescaleIntercept", 0)
+        if file.PhotometricInterpretation == "MONOCHROME1":  # the stored range is kept, its ends change places
+            values = (-1 if file.PixelRepresentation else 2**file.BitsStored - 1) - values
     except Exception as error:  # as above
         raise _damaged(Path(stamp[0]), error) from None
-    slope, shift = float(getattr(file, "RescaleSlope", 1)), float(getattr(file, "RescaleIntercept", 0))
     if getattr(file, "SamplesPerPixel", 1) == 1:
         values = values[..., None]
     rescaled = np.asarray(values * slope + shift, np.float32)
     return rescaled[None] if rescaled.ndim == 3 else rescaled
+
+
+def _number(file: Any, name: str, default: float) -> float:
+    """A number that a DICOM file states; `default` where it lacks it or leaves it empty."""
+    stated = getattr(file, name, None)
+    return default if stated is None or stated == "" else float(stated)
 
 
 def _dicom_header(path: Path) -> Any:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from limner.evaluation.stored import FOREGROUND, StoredScores, Values, mean_where_defined
+from limner.evaluation.stored import MACRO, StoredScores, Values, mean_where_defined
 from limner.metrics.object_table import EVERY_METRIC
 from limner.metrics.summary import resampled_means, unit_numbers
 
@@ -44,6 +44,11 @@ class Contender:
     name: str
     runs: tuple[StoredScores, ...]
     seeds: tuple[int | None, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The class that sentences are about, see `StoredScores.headline`."""
+        return self.runs[0].headline
 
     def values(self, metric: str, class_name: str) -> Values:
         """``(S, N)`` scores of all runs."""
@@ -90,17 +95,28 @@ class Difference:
 
 @dataclass(frozen=True)
 class Versus:
-    """Two models against each other; `regressions` are pictures on which the second is worse: image, first, second."""
+    """Two models against each other.
+
+    Parameters
+    ----------
+    first, second : their names.
+    headline : the class that sentence and regressions are about: ``macro`` where there are several, else ``foreground``.
+    differences : of every metric and class.
+    regressions : pictures on which the second is worse: image, first, second.
+    sentence : the result in words.
+    """
 
     first: str
     second: str
+    headline: str
     differences: tuple[Difference, ...]
     regressions: tuple[tuple[str, float, float], ...]
     sentence: str
 
-    def of(self, metric: str, class_name: str = FOREGROUND) -> Difference:
-        """The difference of one metric and class."""
-        return next(d for d in self.differences if (d.metric, d.class_name) == (metric, class_name))
+    def of(self, metric: str, class_name: str | None = None) -> Difference:
+        """The difference of one metric and class; None = the headline's."""
+        wanted = (metric, class_name or self.headline)
+        return next(d for d in self.differences if (d.metric, d.class_name) == wanted)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON."""
@@ -109,7 +125,8 @@ class Versus:
             scores.setdefault(one.metric, {})[one.class_name] = one.as_dict()
         worse = [{"image": image, "first": a, "second": b, "difference": b - a} for image, a, b in self.regressions]
         return {
-            "first": self.first, "second": self.second, "sentence": self.sentence, "scores": scores, "regressions": worse
+            "first": self.first, "second": self.second, "class": self.headline, "sentence": self.sentence,
+            "scores": scores, "regressions": worse,
         }  # fmt: skip
 
 
@@ -119,7 +136,7 @@ def compare_two(first: Contender, second: Contender, *, metric: str, unit: str, 
     Parameters
     ----------
     first, second : their runs hold the same pictures in the same order, and the same classes.
-    metric : the one that the sentence and the list of regressions are about.
+    metric : the one that the sentence and the list of regressions are about, of the headline's class.
     unit : of lengths, for the sentence.
     seed : of the draws; all metrics share them.
     """
@@ -152,9 +169,10 @@ def compare_two(first: Contender, second: Contender, *, metric: str, unit: str, 
                 _verdict(name, middle, ci95, differences[paired[:, column], column]),
             )
         )  # fmt: skip
-    versus = Versus(first.name, second.name, tuple(found), _regressions(first, kept, keys, metric), "")
+    worse = _regressions(first, kept, keys, metric)
+    versus = Versus(first.name, second.name, first.headline, tuple(found), worse, "")
     sentence = _sentence(versus.of(metric), first, second, unit, "group" if any(first.runs[0].groups) else "picture")
-    return Versus(versus.first, versus.second, versus.differences, versus.regressions, sentence)
+    return replace(versus, sentence=sentence)
 
 
 def _seed_noise(runs: Values, random: np.random.Generator) -> tuple[npt.NDArray[np.float64], Values]:
@@ -216,7 +234,7 @@ def _regressions(
     first: Contender, kept: Sequence[Values], keys: Sequence[tuple[str, str]], metric: str
 ) -> tuple[tuple[str, float, float], ...]:
     """Pictures on which the second is worst against the first."""
-    column = keys.index((metric, FOREGROUND))
+    column = keys.index((metric, first.headline))
     one, other = kept[0][:, column], kept[1][:, column]
     loss = (one - other) * (1 if EVERY_METRIC[metric].higher_is_better else -1)
     images = first.runs[0].images
@@ -224,25 +242,37 @@ def _regressions(
     return tuple((image, float(one[i]), float(other[i])) for _, image, i in ranked[:MOST_LISTED])
 
 
+def headline_title(metric: str, class_name: str) -> str:
+    """What a verdict is about, in words.
+
+    Examples
+    --------
+    >>> headline_title("dice", "macro"), headline_title("dice", "foreground")
+    ('mean Dice of the classes', 'Dice')
+    """
+    title = EVERY_METRIC[metric].title
+    return f"mean {title} of the classes" if class_name == MACRO else title
+
+
 def _sentence(found: Difference, first: Contender, second: Contender, unit: str, kind: str) -> str:
     """The result in words."""
-    entry = EVERY_METRIC[found.metric]
+    entry, title = EVERY_METRIC[found.metric], headline_title(found.metric, found.class_name)
     length = f" {unit}" if entry.is_length else ""
     of = f"{found.units} {kind}{'s' if found.units != 1 else ''}"
     interval = f"95 % interval {found.ci95[0]:+.3f} to {found.ci95[1]:+.3f}{length}, {of}"
     if not found.pairs:
-        return f"{entry.title} is defined for both on no picture, so {first.name} and {second.name} cannot be compared by it."
+        return f"On no picture is {title} defined for both, so {first.name} and {second.name} cannot be compared by it."
     if found.verdict == "same":
-        return f"{first.name} and {second.name} have the same {entry.title} on each of {found.pairs} pictures."
+        return f"{first.name} and {second.name} have the same {title} on each of {found.pairs} pictures."
     if found.verdict == "unclear":
         return f"With {of} there are too few to tell {first.name} and {second.name} apart."
     amount = f"{abs(found.difference):.3f}{length}"
     if found.verdict == "noise":
         way = "higher" if found.difference > 0 else "lower"
-        text = f"{second.name} is {amount} {way} in {entry.title} than {first.name}; "
+        text = f"{second.name} is {amount} {way} in {title} than {first.name}; "
         text += f"this difference is smaller than the noise ({interval})."
     else:
-        text = f"{second.name} is {found.verdict} than {first.name} by {amount} in {entry.title} ({interval})."
+        text = f"{second.name} is {found.verdict} than {first.name} by {amount} in {title} ({interval})."
     if min(len(first.runs), len(second.runs)) < 2:
         text += " How much another seed would change is not in this interval for a model of a single run."
     return text
@@ -268,8 +298,8 @@ def notes_of(contenders: Sequence[Contender]) -> tuple[str, ...]:
 
 
 def summary_of(contender: Contender, metric: str) -> Mapping[str, Any]:
-    """Name, runs, seeds and mean of one model; JSON."""
-    values = contender.values(metric, FOREGROUND)
+    """Name, runs, seeds and mean of one model, of its headline's class; JSON."""
+    values = contender.values(metric, contender.headline)
     each = [_number(_mean(run)) for run in values]
     return {
         "name": contender.name, "runs": [run.name for run in contender.runs], "seeds": list(contender.seeds),

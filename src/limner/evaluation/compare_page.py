@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from limner.evaluation.compare import Contender, Difference, Versus, summary_of
+from limner.evaluation.compare import Contender, Difference, Versus, headline_title, summary_of
 from limner.evaluation.names import visible
 from limner.metrics.object_table import EVERY_METRIC
 
@@ -64,7 +64,8 @@ def _contenders(contenders: Sequence[Contender], metric: str) -> str:
         found = summary_of(one, metric)
         each = ", ".join(_three(value) for value in found["mean_of_runs"]) if len(one.runs) > 1 else ""
         rows.append((one.name, str(len(one.runs)), _three(found["mean"]), each))
-    return _table(("model", "runs", f"{EVERY_METRIC[metric].title}, mean over pictures", "of each run"), rows)
+    title = headline_title(metric, contenders[0].headline)
+    return _table(("model", "runs", f"{title}, mean over pictures", "of each run"), rows)
 
 
 def _differences(versus: Versus, metric: str, unit: str, *, is_open: bool) -> str:
@@ -93,9 +94,8 @@ def _regressions(versus: Versus, metric: str) -> str:
         return '<p class="soft">On no picture is it worse.</p>'
     head = ("picture", versus.first, versus.second, "difference")
     rows = [(image, _three(one), _three(other), f"{other - one:+.3f}") for image, one, other in versus.regressions]
-    return f"<h3>Pictures that got worse ({escape(EVERY_METRIC[metric].title)}, all classes as one mask)</h3>" + _table(
-        head, rows
-    )
+    title = headline_title(metric, versus.headline)
+    return f"<h3>Pictures that got worse: {escape(title)}</h3>{_table(head, rows)}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

@@ -35,13 +35,19 @@ LOSS, DICE = "Training loss", "Dice on validation pictures"
 
 
 def plots_of(
-    report: Report, *, history: History = (), names: Sequence[str] = (), inspection: Inspection | None = None
+    report: Report,
+    *,
+    history: History = (),
+    kept_step: int | None = None,
+    names: Sequence[str] = (),
+    inspection: Inspection | None = None,
 ) -> dict[str, Callable[[], Figure | None]]:
     """File name without suffix to what draws the figure; it returns None where there are no data for it.
 
     Parameters
     ----------
     history : rows of ``history.csv``.
+    kept_step : of the row whose weights were kept.
     names : classes of the Dice figure; default: all but the background, or the foreground as one mask where there is one class.
     inspection : kinds of mistakes; None draws none.
     """
@@ -51,7 +57,7 @@ def plots_of(
     known = calibrated(report)
     return {
         "loss": lambda: curve_figure(history, "train_loss", LOSS),
-        "validation_dice": lambda: curve_figure(history, "val_dice", DICE, best=True),
+        "validation_dice": lambda: curve_figure(history, "val_dice", DICE, kept=kept_step),
         "curves": lambda: curves_together(history, "train_loss", "val_dice", ("training loss", "validation Dice")),
         "dice_per_image": lambda: dice_figure(report, chosen),
         "dice_histogram": lambda: histogram_figure(
@@ -78,6 +84,7 @@ def write_figures(
     *,
     report: Report,
     history: History = (),
+    kept_step: int | None = None,
     names: Sequence[str] = (),
     inspection: Inspection | None = None,
     cases: Sequence[DrawnCase] = (),
@@ -90,7 +97,7 @@ def write_figures(
         ``dice_histogram.png``, ``confusion.png``, ``errors.png``, ``calibration.png``,
         ``objects_by_iou.png``, and for each shown picture
         ``worst-1-triptych.png`` and ``worst-1-overlay.png``, numbered within its kind.
-    history, names, inspection : as in `plots_of`.
+    history, kept_step, names, inspection : as in `plots_of`.
     cases : the shown pictures.
 
     Raises
@@ -98,7 +105,8 @@ def write_figures(
     MachineError, OutputError : the disk is full or the folder may not be written.
     """
     written = []
-    for name, draw in plots_of(report, history=history, names=names, inspection=inspection).items():
+    plots = plots_of(report, history=history, kept_step=kept_step, names=names, inspection=inspection)
+    for name, draw in plots.items():
         figure = draw()
         if figure is not None:
             write_bytes(folder / f"{name}.png", to_png(figure))

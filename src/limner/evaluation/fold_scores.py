@@ -10,6 +10,8 @@ from limner.core.report import Report
 from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.ranking import picture_scores
 
+OUT_OF_FOLD = "out-of-fold"  # the split of a cross-validation: each picture by the model of the fold that held it out
+
 
 def dice_of_folds(report: Report, fold_of: Mapping[str, int]) -> dict[int, dict[str, float]]:
     """Mean Dice of each fold over its pictures, by class; NaN where it is defined in none.

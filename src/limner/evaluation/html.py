@@ -191,7 +191,8 @@ def _pictures(page: ReportPage) -> dict[str, Any]:
 
 def _figures(page: ReportPage) -> dict[str, Markup]:
     """The plots that there are data for, as inline SVG; the bars of the mistakes are part of their table."""
-    plots = plots_of(page.report, history=page.history, names=page.label_space.foreground_names[:16])
+    names = page.label_space.foreground_names[:16]
+    plots = plots_of(page.report, history=page.history, kept_step=page.kept_step, names=names)
     drawn = {name: draw() for name, draw in plots.items() if name in LABELS}
     return {
         name: Markup(to_svg(figure, name=name.replace("_", "-"), label=LABELS[name]))

@@ -33,6 +33,8 @@ class ReportPage:
     facts : what the data are, label to text.
     findings : of the check, as in ``check --json``.
     history : rows with ``step epoch seconds train_loss val_dice learning_rate``.
+    kept_step : of the row of `history` whose weights were kept; None where there is none.
+    seconds_per_picture : mean time of a prediction alone, reading and measuring not included; None where it was not taken.
     cases : pictures to look at, see `limner.evaluation.gallery.choose_cases` and `draw_case`.
     notes : sentences that must not be overlooked.
     versions : of the software, name to text.
@@ -64,6 +66,8 @@ class ReportPage:
     suspects: Sequence[DrawnSuspect] = ()
     licences: Sequence[str] = ()
     object_cases: Sequence[DrawnObjects] = ()
+    kept_step: int | None = None
+    seconds_per_picture: float | None = None
 
     @property
     def method(self) -> str:
@@ -122,6 +126,7 @@ def details(page: ReportPage) -> dict[str, Any]:
         "groups": [{**vars(row), "dice": None if math.isnan(row.dice) else row.dice} for row in group_rows(page)],
         "folds": [without_nan(row) for row in page.folds],
         "baselines": [without_nan(row) for row in page.baselines],
+        "seconds_per_picture": page.seconds_per_picture,
         "shown": [
             {"kind": case.kind, "image": case.name, "dice": None if math.isnan(case.dice) else case.dice}
             for case in page.cases

@@ -42,7 +42,7 @@ def to_display(image: npt.NDArray[Any], *, stretch: bool = False) -> Picture:
         low, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
         if high <= low:  # a few bright pixels on nothing
             low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-        shown = np.rint(np.clip((values - low) / max(high - low, 1e-9), 0, 1) * 255).astype(np.uint8)
+        shown = np.rint(np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255).astype(np.uint8)
     if shown.shape[2] == 1:
         return np.repeat(shown, 3, axis=2)
     if shown.shape[2] == 2:

@@ -54,6 +54,14 @@ class StoredScores:
     definitions: Mapping[str, str] = field(default_factory=dict, repr=False)
     unit: str = "px"
 
+    @property
+    def headline(self) -> str:
+        """The class that a verdict is about: the mean over the classes where there are several, as a report leads with.
+
+        All classes as one mask hide it when one class is taken for another.
+        """
+        return MACRO if MACRO in self.classes else FOREGROUND
+
     def with_groups(self, groups: Mapping[str, str]) -> StoredScores:
         """The same with groups by picture name, such as those of a split file."""
         found = tuple(groups.get(image, own) for image, own in zip(self.images, self.groups, strict=True))
@@ -103,7 +111,9 @@ def read_scores(name: str, folder: Path) -> StoredScores:
 
 def _row(line: Mapping[str, str]) -> Row:
     metrics = {
-        name: float(text) if text else math.nan for name, text in line.items() if name in EVERY_METRIC and text is not None
+        name: float(text) if text else math.nan
+        for name, text in line.items()
+        if name in EVERY_METRIC and text is not None
     }
     tp, fp, fn, tn = (int(line[name]) for name in COUNTS)
     return Row(line["image"], line["class"], tp, fp, fn, tn, metrics, line.get("group") or "")

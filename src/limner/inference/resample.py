@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from limner.data.many_channels import resize_channels
+
 Method = Literal["area", "linear", "mixed"]
 
 
@@ -89,7 +91,5 @@ def resize_columns(pixels: npt.NDArray[np.float32], width: int, method: Method) 
     if method == "mixed":
         turned = np.ascontiguousarray(pixels.swapaxes(0, 1))
         return taps(pixels.shape[1], width, method).rows(turned, 0, 0, width).swapaxes(0, 1)
-    height, _, channels = pixels.shape
     kind = cv2.INTER_AREA if method == "area" else cv2.INTER_LINEAR
-    out = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=kind)
-    return np.asarray(out.reshape(height, width, channels), np.float32)
+    return np.asarray(resize_channels(pixels, (pixels.shape[0], width), kind), np.float32)

@@ -87,10 +87,12 @@ class NetworkSegmenter:
         pieces = self.pieces(sample.size_hw)
         working = self._working(ArraySource(sample.image), where=sample.name)
         try:
-            return _joined(self._native(working, sample.size_hw, pieces), self.num_maps, sample.size_hw)
+            maps = _joined(self._native(working, sample.size_hw, pieces), self.num_maps, sample.size_hw)
         except MemoryError:
             again = self._native(working, sample.size_hw, pieces.halved(working.size_hw))
-            return _joined(again, self.num_maps, sample.size_hw)
+            maps = _joined(again, self.num_maps, sample.size_hw)
+        _clip(maps[: self.label_space.num_maps])
+        return maps
 
     def decoder(self, size_hw: tuple[int, int]) -> ObjectDecoder | None:
         """What turns maps of a picture of a native size into labels and objects; None where objects are not told apart."""
@@ -235,7 +237,8 @@ class NetworkSegmenter:
         total = np.zeros((len(x), self.num_maps, *x.shape[2:]), np.float32)
         for letters in subsets:
             axes = tuple({"x": 3, "y": 2}[letter] for letter in letters)
-            maps = activate_maps(self._logits(np.ascontiguousarray(np.flip(x, axes))), classes, head)
+            mirrored = np.flip(x, axes).copy()  # "contiguous" allows a negative stride along one pixel, torch does not
+            maps = activate_maps(self._logits(mirrored), classes, head)
             total += np.flip(maps, axes) * mirrored_signs(head, classes, "".join(letters))
         total /= np.float32(len(subsets))
         return list(total)
@@ -271,10 +274,17 @@ class NetworkSegmenter:
                 labels[start : start + scores.shape[1]] = self._decode(scores)
                 if full is not None:
                     full[:, start : start + scores.shape[1]] = scores
+        if full is not None:
+            _clip(full)
         temperature = self.contract.temperature
         if full is not None and temperature != 1:
             full = apply_temperature(full, temperature)
         return Prediction(sample.name, labels, self.label_space, full, objects=objects)
+
+
+def _clip(scores: Scores) -> None:
+    """Bring scores into [0, 1], in place: the weights of overlapping tiles add up to 1 but for rounding."""
+    np.clip(scores, 0, 1, out=scores)
 
 
 def _joined(rows: Iterator[tuple[int, Scores]], maps: int, size_hw: tuple[int, int]) -> npt.NDArray[np.float32]:

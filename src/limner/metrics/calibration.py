@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 BINS = 15
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures looked at: beyond, scores are as good as 0 and 1, or all alike
 SMALLEST = 1e-7  # scores are held this far from 0 and 1 before their logarithm is taken
+ROUNDING = 1e-6  # scores may lie so far beyond 0 and 1: weighted means of single precision do
 HALVINGS = 40  # of the range of the logarithm of the temperature: exact to eleven digits
 
 
@@ -99,7 +100,7 @@ def reliability(scores: Scores, pred_mask: Mask, target_mask: Mask, *, valid: Ma
 
     Parameters
     ----------
-    scores : float, any axes, in [0, 1]: how sure the class is there.
+    scores : float, any axes, in [0, 1] but for rounding: how sure the class is there.
     pred_mask : bool, the same shape: what was answered, whatever the threshold.
     target_mask : bool, the same shape: what is true.
     valid : bool, the same shape; False pixels are left out. None: all are valid.
@@ -123,8 +124,9 @@ def reliability(scores: Scores, pred_mask: Mask, target_mask: Mask, *, valid: Ma
     if valid is not None:
         scores, pred_mask, target_mask = scores[valid], pred_mask[valid], target_mask[valid]
     score = scores.astype(np.float64).ravel()
-    if score.size and not (score.min() >= 0 and score.max() <= 1):
+    if score.size and not (score.min() >= -ROUNDING and score.max() <= 1 + ROUNDING):
         raise DataError("scores that are not in [0, 1]", expected="scores after sigmoid or softmax")
+    score = np.clip(score, 0, 1)
     pred, target = pred_mask.astype(bool, copy=False).ravel(), target_mask.astype(bool, copy=False).ravel()
     confidence = np.where(pred, score, 1 - score)
     place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)

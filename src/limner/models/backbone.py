@@ -53,7 +53,7 @@ def make_backbone(name: str, *, channels: int, output_stride: int, eca: bool) ->
             f"encoder '{name}' takes no channel attention into its blocks",
             expected="a ResNet",
             where="encoder.name",
-            fix="use --set encoder.name=resnet101, or --set model.options.eca=false",
+            fix="use --set encoder.name=resnet101, or --set 'model.options={eca=false}'",
         )
     raise no_pyramid(name, ONE_SIZE if sizes[0] else why)
 

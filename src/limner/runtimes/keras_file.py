@@ -1,6 +1,6 @@
 """Weights out of a Keras file: whole models (.keras, .h5) through Keras itself, weights alone (.h5) from the HDF5 groups.
 
-Nothing in the file is run: models with Lambda layers or classes of their own are refused before Keras sees them.
+Nothing in the file is run: `limner.runtimes.keras_gate` refuses what could be before Keras sees it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.errors import DataError
+from limner.runtimes.keras_gate import refuse_code
 
 Array = npt.NDArray[np.float32]
 KINDS = {"Conv2D": "convolution", "Conv2DTranspose": "transposed convolution", "BatchNormalization": "batch norm"}
 GROUP_KINDS = {"conv2d": "Conv2D", "conv2d_transpose": "Conv2DTranspose", "batch_normalization": "BatchNormalization"}
 
+ZIPPED, HDF5 = ".keras", (".h5", ".hdf5")
 LARGEST_RATIO = 20  # unpacked size / size; weights hardly shrink
 LARGEST_CONFIG, SPARE = 2**26, 2**20
 
@@ -63,14 +65,12 @@ def read_keras(path: Path) -> KerasFile:
     DataError : not a Keras file, code inside, or layers with weights of another kind.
     """
     try:
-        config = _model_config(path)
-        if config is None:
+        if _model_config(path) is None:
             return KerasFile(tuple(_stored_layers(path)))
-        _refuse_code(config, path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, KeyError, zipfile.BadZipFile, ValueError, TypeError) as error:
+    except (OSError, KeyError, zipfile.BadZipFile, ValueError, TypeError, RecursionError) as error:
         raise DataError(
-            f"{path.name} cannot be read: {str(error).splitlines()[0]}",
+            f"{path.name} cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}",
             expected="a model or weights that Keras saved, .keras or .h5",
             where=str(path),
             fix="save it again with model.save('model.keras')",
@@ -79,19 +79,55 @@ def read_keras(path: Path) -> KerasFile:
 
 
 def _model_config(path: Path) -> dict[str, Any] | None:
-    """The architecture in the file; None where it holds weights alone."""
+    """The architecture in a file that runs nothing; None where it holds weights alone.
+
+    Keras decides by the end of a file's name how it reads it, and so does this: what is inspected is what will be loaded. One
+    file can be a ZIP archive and an HDF5 file at once, with a harmless network in the one and code in the other.
+
+    Raises
+    ------
+    DataError : code inside, another kind of file than its name says, or an archive of impossible size.
+    OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile : the file is damaged.
+    """
+    if path.name.endswith(ZIPPED):
+        config: dict[str, Any] | None = _zipped_config(path)
+    elif path.name.endswith(HDF5):
+        config = _hdf5_config(path)
+    else:
+        raise DataError(
+            f"{path.name} is called neither .keras nor .h5, by which Keras knows its files",
+            expected="a name that ends in .keras, .h5 or .hdf5, in small letters", where=str(path),
+            fix="give the file that model.save or model.save_weights wrote",
+        )  # fmt: skip
+    if config is not None:
+        refuse_code(config, path)
+    return config
+
+
+def _zipped_config(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        _check_sizes(archive, path)
+        tree = json.loads(archive.read("config.json"))
+    if not isinstance(tree, dict):
+        raise TypeError("its configuration is no table")
+    tree.pop("compile_config", None)  # losses and metrics are not wanted, whoever wrote them
+    return tree
+
+
+def _hdf5_config(path: Path) -> dict[str, Any] | None:
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            _check_sizes(archive, path)
-            tree: dict[str, Any] = json.loads(archive.read("config.json"))
-        tree.pop("compile_config", None)  # losses and metrics are not wanted, whoever wrote them
-        return tree
+        raise DataError(
+            f"{path.name} is a ZIP archive", expected=f"an HDF5 file, as {path.suffix} says", where=str(path),
+            fix="save it again with model.save('model.keras')",
+        )  # fmt: skip
     with h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
     if text is None:
         return None
-    found: dict[str, Any] = json.loads(text)
-    return found
+    tree = json.loads(text)
+    if not isinstance(tree, dict):
+        raise TypeError("its configuration is no table")
+    return tree
 
 
 def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
@@ -108,35 +144,6 @@ def _check_sizes(archive: zipfile.ZipFile, path: Path) -> None:
             f"{path.name} unpacks to {total / 2**20:.0f} MiB, its size is {path.stat().st_size / 2**20:.1f} MiB",
             expected="a model that Keras saved", where=str(path), fix="save it again with model.save('model.keras')",
         )  # fmt: skip
-
-
-def _refuse_code(config: Any, path: Path) -> None:
-    """Refuse what would have to run code of the file's author."""
-    for entry in _entries(config):
-        name, module = str(entry.get("class_name", "")), str(entry.get("module") or "keras")
-        if (
-            name == "Lambda"
-            or not module.startswith(("keras", "builtins"))
-            or entry.get("registered_name") not in (None, name)
-        ):
-            raise DataError(
-                f"{path.name} holds '{name}', which is code of its own",
-                expected="layers that Keras brings",
-                where=str(path),
-                fix="build the same network without it, load the weights into that, and save it again",
-            )
-
-
-def _entries(tree: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a configuration that name a class."""
-    if isinstance(tree, dict):
-        if "class_name" in tree:
-            yield tree
-        for value in tree.values():
-            yield from _entries(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _entries(value)
 
 
 def _model_layers(model: Any, path: Path) -> Iterator[KerasLayer]:

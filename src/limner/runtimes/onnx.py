@@ -27,8 +27,18 @@ class OnnxPredictor:
         self.input = session.get_inputs()[0].name
 
     def __call__(self, batch: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
-        """Logits ``(N, K, H, W)`` of a batch ``(N, C, H, W)``."""
-        found: npt.NDArray[np.float32] = self.session.run(None, {self.input: batch})[0]
+        """Logits ``(N, K, H, W)`` of a batch ``(N, C, H, W)``.
+
+        Raises
+        ------
+        RuntimeError : it cannot be computed, with ONNX Runtime's words; `limner.core.memory.ran_out` knows those of full memory.
+        """
+        try:
+            found: npt.NDArray[np.float32] = self.session.run(None, {self.input: batch})[0]
+        except (RuntimeError, MemoryError):
+            raise
+        except Exception as error:  # ONNX Runtime raises classes of its own that share no base but this
+            raise RuntimeError(f"ONNX Runtime cannot compute it: {' '.join(str(error).split())}") from error
         return found
 
 

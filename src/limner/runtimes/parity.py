@@ -3,6 +3,9 @@
 For logits a of the network and b of the other runtime:
 
     largest difference = max |a - b|        disagreement = share of pixels whose label differs
+    difference of a map = mean |a - b| / (max a - min a)
+
+Labels of query masks are compared at the size of the masks; all their maps count as maps that tell objects apart.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ import numpy.typing as npt
 from limner.core.bundle import Bundle
 from limner.core.errors import BundleError
 from limner.core.protocols import Predictor
+from limner.data.many_channels import resize_channels
 from limner.data.preprocess import to_network
+from limner.runtimes.decision import Decision
 
 Batch = npt.NDArray[np.float32]
 
@@ -32,6 +37,9 @@ LARGEST_LOGIT = 1e-3  # absolute, or as a share of the spread of the logits wher
 LARGEST_LABELS = 1e-4
 # bfloat16 keeps 8 bits of 24: only pixels near the threshold change, and they must stay below a thousandth.
 LARGEST_LABELS_BFLOAT16 = 1e-3
+# Maps that tell objects apart are held to this where no pictures show what becomes of the objects. 8 bits round by at most 0.4 %
+# of a value, layer by layer; a map that is lost differs by a tenth of its spread and more.
+LARGEST_MAP_BFLOAT16 = 0.02  # mean difference, of the spread of the map where that is above 1
 # INT8 moves logits and edges more than that; what counts is whether it hits the truth as well as before.
 LARGEST_DICE_LOSS = 0.003
 LARGEST_F1_LOSS = 0.01  # of objects at IoU 0.5: one object in a hundred
@@ -57,6 +65,7 @@ class Parity:
     label_disagreement : share of pixels, 0 to 1.
     tiles, pixels : that were compared.
     trouble : why there are no numbers; empty where there are.
+    map_difference : of the map that tells objects apart and differs most; 0 where there is none.
     """
 
     max_abs_logit_difference: float | None
@@ -65,8 +74,11 @@ class Parity:
     tiles: int
     pixels: int
     trouble: str = ""
+    map_difference: float = 0.0
 
-    def failures(self, *, logits: float | None = None, labels: float | None = None) -> list[str]:
+    def failures(
+        self, *, logits: float | None = None, labels: float | None = None, maps: float | None = None
+    ) -> list[str]:
         """What is above its limit, in words with both numbers; None = no limit."""
         found = []
         if self.max_abs_logit_difference is None:
@@ -77,6 +89,8 @@ class Parity:
                 found.append(f"a logit differs by {self.max_abs_logit_difference:.3g} (at most {limit:.3g})")
         if labels is not None and self.label_disagreement > labels:
             found.append(f"{self.label_disagreement:.4%} of the pixels have another label (at most {labels:.2%})")
+        if maps is not None and self.map_difference > maps:
+            found.append(f"a map of objects differs by {self.map_difference:.2%} on average (at most {maps:.0%})")
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,9 +107,14 @@ def failures_float32(parity: Parity) -> list[str]:
     return parity.failures(logits=LARGEST_LOGIT, labels=LARGEST_LABELS)
 
 
-def failures_bfloat16(parity: Parity) -> list[str]:
-    """What is wrong with a runtime that computes in bfloat16; empty when it may be used."""
-    return parity.failures(labels=LARGEST_LABELS_BFLOAT16)
+def failures_bfloat16(parity: Parity, *, maps: bool = True) -> list[str]:
+    """What is wrong with a runtime that computes in bfloat16; empty when it may be used.
+
+    Parameters
+    ----------
+    maps : also look at the maps that tell objects apart; not needed where the objects themselves are compared.
+    """
+    return parity.failures(labels=LARGEST_LABELS_BFLOAT16, maps=LARGEST_MAP_BFLOAT16 if maps else None)
 
 
 def compare(
@@ -111,34 +130,52 @@ def compare(
     classes : maps that labels are decided from; those behind them tell objects apart. None = all.
     """
     pairs = ((tile, reference(tile)) for tile in tiles)
-    return compare_logits(pairs, candidate, threshold=threshold, classes=classes)
+    return compare_logits(pairs, candidate, Decision(threshold, classes))
 
 
-def compare_logits(
-    pairs: Iterable[tuple[Batch, Batch]], candidate: Predictor, *, threshold: float, classes: int | None = None
-) -> Parity:
+def compare_logits(pairs: Iterable[tuple[Batch, Batch]], candidate: Predictor, decision: Decision) -> Parity:
     """As `compare`, for tiles whose logits are known: pairs of a tile and its logits."""
     largest, low, high, different, pixels, number, trouble = 0.0, math.inf, -math.inf, 0, 0, 0, ""
+    maps = _Maps()
     for tile, expected in pairs:
         found, why = _answer(candidate, tile, expected.shape)
-        number, pixels = number + len(tile), pixels + expected[:, 0].size
+        labels = decision.labels(expected)
+        number, pixels = number + len(tile), pixels + labels.size
         low, high = min(low, float(expected.min())), max(high, float(expected.max()))
         if found is None:
-            trouble, different = trouble or why, different + expected[:, 0].size
+            trouble, different = trouble or why, different + labels.size
             continue
         largest = max(largest, float(np.abs(found - expected).max()))
-        labels = decide(expected[:, :classes], threshold)
-        different += int(np.count_nonzero(decide(found[:, :classes], threshold) != labels))
-    return Parity(None if trouble else largest, high - low, different / max(pixels, 1), number, pixels, trouble)
+        different += int(np.count_nonzero(decision.labels(found) != labels))
+        maps.add(decision.beside(expected), decision.beside(found))
+    return Parity(
+        None if trouble else largest, high - low, different / max(pixels, 1), number, pixels, trouble, maps.difference()
+    )
 
 
-def decide(logits: Batch, threshold: float) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-    """Class ids ``(N, H, W)`` of logits ``(N, K, H, W)``: the largest wins, one map is compared with the threshold's logit."""
-    if logits.shape[1] > 1:
-        ids = logits.argmax(1)
-        return np.asarray(ids, np.uint8) if logits.shape[1] <= 256 else np.asarray(ids, np.uint16)
-    bound = math.inf if threshold >= 1 else -math.inf if threshold <= 0 else math.log(threshold / (1 - threshold))
-    return np.asarray(logits[:, 0] > bound, np.uint8)
+class _Maps:
+    """Mean difference and spread of each map that tells objects apart, over all tiles."""
+
+    def __init__(self) -> None:
+        self._sums = self._low = self._high = np.zeros(0)
+        self._pixels = 0
+
+    def add(self, expected: Batch, found: Batch) -> None:
+        """One batch ``(N, T, h, w)`` of both."""
+        if not expected.shape[1]:
+            return
+        axes = (0, 2, 3)
+        sums, low, high = np.abs(found - expected).sum(axes, np.float64), expected.min(axes), expected.max(axes)
+        first = not self._pixels
+        self._sums = sums if first else self._sums + sums
+        self._low = low if first else np.minimum(self._low, low)
+        self._high = high if first else np.maximum(self._high, high)
+        self._pixels += expected[:, 0].size
+
+    def difference(self) -> float:
+        """Of the map that differs most, as a share of its spread where that is above 1; 0 without maps."""
+        shares = self._sums / max(self._pixels, 1) / np.maximum(1.0, self._high - self._low)
+        return float(shares.max(initial=0.0))
 
 
 def _answer(candidate: Predictor, tile: Batch, shape: tuple[int, ...]) -> tuple[Batch | None, str]:
@@ -169,9 +206,7 @@ def synthetic_tiles(
         pictures = []
         for _ in range(number):
             coarse = random.uniform(0, 255, (-(-height // 12) + 1, -(-width // 12) + 1, channels)).astype(np.float32)
-            smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(
-                height, width, channels
-            )
+            smooth = resize_channels(coarse, (height, width), cv2.INTER_LINEAR)
             fine = random.normal(0, 12, smooth.shape).astype(np.float32)
             pictures.append(to_network(np.clip(smooth + fine, 0, 255), normalization=normalization))
         tiles.append(np.stack(pictures))
@@ -182,16 +217,15 @@ def write_vectors(file: Path, reference: Predictor, bundle: Bundle) -> None:
     """Write synthetic tiles with the network's logits and labels, so that a machine without torch can check an export.
 
     The file is an NPZ of plain arrays: ``tile_<i>`` ``(N, C, H, W)`` float32, ``logits_<i>`` ``(N, K, H, W)`` float32,
-    ``labels_<i>`` ``(N, H, W)`` integers.
+    ``labels_<i>`` ``(N, H, W)`` integers; for query masks at the size of the masks.
     """
-    contract, arrays = bundle.contract, dict[str, Any]()
-    channels, classes = int(bundle.arguments["channels"]), bundle.label_space.num_maps
-    for i, tile in enumerate(synthetic_tiles(channels, normalization=contract.normalization)):
+    channels, decision, arrays = int(bundle.arguments["channels"]), Decision.of(bundle), dict[str, Any]()
+    for i, tile in enumerate(synthetic_tiles(channels, normalization=bundle.contract.normalization)):
         logits = reference(tile)
         arrays |= {
             f"tile_{i}": tile,
             f"logits_{i}": logits,
-            f"labels_{i}": decide(logits[:, :classes], contract.threshold),
+            f"labels_{i}": decision.labels(logits),
         }
     with file.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
@@ -204,10 +238,7 @@ def check_vectors(predictor: Predictor, bundle: Bundle) -> Parity:
     ------
     BundleError : the bundle has none, or they cannot be read.
     """
-    return compare_logits(
-        read_vectors(bundle.folder / VECTORS), predictor, threshold=bundle.contract.threshold,
-        classes=bundle.label_space.num_maps,
-    )  # fmt: skip
+    return compare_logits(read_vectors(bundle.folder / VECTORS), predictor, Decision.of(bundle))
 
 
 def read_vectors(file: Path) -> list[tuple[Batch, Batch]]:

@@ -121,8 +121,7 @@ class Engine:
         Refused : 404 for an unknown name; 422 when the files cannot be loaded, and the old model goes on answering; 503.
         """
         self.get(name)
-        if self.is_draining:
-            raise Refused(503, "stopping", "the server is about to stop", retry_after=5)
+        self._refuse_when_draining()
         async with self._reloading:
             try:
                 return await self._load(name)
@@ -162,12 +161,23 @@ class Engine:
     def check(self, name: str | None = None) -> None:
         """Refuse at once what a seat would be refused for, before a body is read.
 
+        Parameters
+        ----------
+        name : None = not stated yet: the body may still name any model, so that of several none is looked at.
+
         Raises
         ------
         Refused : see `seat`.
         """
+        if name is None and len(self.specs) > 1:
+            self._refuse_when_draining()
+            return
         with self.seat(name):
             pass
+
+    def _refuse_when_draining(self) -> None:
+        if self.is_draining:
+            raise Refused(503, "stopping", "the server is about to stop", retry_after=5)
 
     @contextmanager
     def seat(self, name: str | None = None) -> Iterator[Seat]:
@@ -178,8 +188,7 @@ class Engine:
         Refused : 404, 429 when the queue is full, 503 while loading or stopping.
         """
         served = self._find(name)
-        if self.is_draining:
-            raise Refused(503, "stopping", "the server is about to stop", retry_after=5)
+        self._refuse_when_draining()
         served.lane.sit()
         seat = Seat(served)
         try:

@@ -39,6 +39,7 @@ class Guard:
     def __init__(self, app: Asgi, settings: Settings, access: Access | None, metrics: Metrics) -> None:
         self.app, self.settings, self.access, self.metrics = app, settings, access, metrics
         self._hosts = {name.lower().strip("[]") for name in (*LOCAL_HOSTS, settings.host, *settings.allowed_hosts)}
+        self._addresses = {address for name in self._hosts if (address := _address(name)) is not None}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it here."""
@@ -97,9 +98,10 @@ class Guard:
         host = _host_name(headers.get("host", "")) if len(stated) == 1 else ""
         if host in self._hosts:
             return
-        own = scope["server"][0] if scope.get("server") else ""
-        if host and _is_address(host) and host == own:  # the address that the connection came to: no name to rebind
-            return
+        address = _address(host)
+        own = _address(scope["server"][0]) if scope.get("server") else None
+        if address is not None and (address == own or address in self._addresses):
+            return  # the address that the connection came to, or one of the known ones: there is no name to rebind
         raise Refused(403, "host", "the server is not known by this name; --allow-host adds one")
 
     def _check_origin(self, headers: dict[str, str]) -> None:
@@ -137,12 +139,17 @@ def _is_own(origin: str, host: str) -> bool:
     return found.scheme in ("http", "https") and bool(host) and found.netloc.lower() == host.lower()
 
 
-def _is_address(host: str) -> bool:
+def _address(host: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a text is, whichever way it is written; None for a name.
+
+    A socket that listens on ``::`` tells of its IPv4 callers as ``::ffff:10.0.0.5``; the zone behind ``%`` says which network
+    card of this machine is meant, and callers do not state it.
+    """
     try:
-        ipaddress.ip_address(host)
+        found = ipaddress.ip_address((host or "").partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, ipaddress.IPv6Address) else found
 
 
 def _cookie(headers: dict[str, str], name: str) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from limner.core.errors import LimnerError
+from limner.core.memory import ran_out
 from limner.server.limits import Limits
 from limner.server.metrics import Metrics
 from limner.server.refused import Refused
@@ -217,7 +218,7 @@ def _fail(work: Work, error: BaseException) -> None:
     """Tell whoever waits what went wrong, in words that a client can use."""
     if isinstance(error, LimnerError):
         error = Refused(422, "content", error.found + (f"; expected {error.expected}" if error.expected else ""))
-    elif isinstance(error, MemoryError):
+    elif ran_out(error):
         error = Refused(503, "memory", "the memory of the server does not suffice for this picture", retry_after=5)
     elif not isinstance(error, Refused):
         LOG.error("a prediction failed", exc_info=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +14,7 @@ from limner.core.errors import UsageError
 from limner.core.protocols import Listener, Silent
 
 _UNITS = {"kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9, "b": 1, "": 1}
+LAST_PORT = 65_535
 
 
 @runtime_checkable
@@ -75,13 +77,19 @@ def serve(
     BundleError : a model cannot be opened.
     """
     require("server")
+    from limner.api.choose_runtime import check_runtime
     from limner.server.engine import Engine
     from limner.server.limits import Limits
     from limner.server.run import bind, run
     from limner.server.settings import Settings
-    from limner.server.token import SHORT, find_token
+    from limner.server.token import SHORT, VARIABLE, find_token
 
     listener = listener or Silent()
+    check_runtime(runtime)
+    if not 0 <= port <= LAST_PORT:
+        raise UsageError(
+            f"--port {port}", expected=f"0 to {LAST_PORT}", where="--port", fix="leave it out for port 8000"
+        )
     limits = Limits(
         body_bytes=parse_size(max_body), pixels=at_least_one(max_pixels, "--max-pixels"), queue=at_least_one(queue, "--queue"),
         batch=at_least_one(batch, "--batch"), seconds=parse_duration(timeout),
@@ -97,7 +105,7 @@ def serve(
         taken = int(socket.getsockname()[1])
         if port and taken != port:
             listener.message(f"port {port} is in use; listening on {taken}")
-        if token == "auto":
+        if (token or os.environ.get(VARIABLE)) == "auto":
             listener.message(f"token: {secret}")
         elif secret is not None and len(secret) < SHORT:
             listener.message(f"the token has {len(secret)} signs and can be guessed; --token auto makes a good one")

@@ -30,13 +30,19 @@ def find_token(text: str | None) -> str | None:
     text : ``auto`` = a new one of 256 bits; ``env:NAME`` and ``file:PATH`` say where it stands; else the token itself. None =
         that of the environment variable LIMNER_TOKEN, if it is set.
 
+    Returns
+    -------
+    None where no token is meant: `text` is None and LIMNER_TOKEN is not set. A variable that is set to nothing is an error, for
+    somebody meant it to hold a token, and without one the server is open.
+
     Raises
     ------
-    UsageError : the variable or file is missing or empty, or the token holds signs that a header cannot carry.
+    UsageError : the variable or file is missing or empty, or the token is empty or holds signs that a header cannot carry.
     """
+    source = "--token"
     if text is None:
-        text = os.environ.get(VARIABLE)
-        if not text:
+        source, text = f"the environment variable {VARIABLE}", os.environ.get(VARIABLE)
+        if text is None:
             return None
     kind, _, rest = text.partition(":")
     if text == "auto":
@@ -53,21 +59,26 @@ def find_token(text: str | None) -> str | None:
                 where=rest, fix="write one line to it, readable by you alone",
             ) from None  # fmt: skip
     else:
-        token, where = text, "--token"
+        token, where = text, source
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError(
             "the token is empty" if not token else "the token holds spaces or signs outside ASCII",
-            expected="printable ASCII signs", where=where, fix="--token auto makes one",
+            expected="printable ASCII signs", where=where,
+            fix="--token auto makes one; for a server of this machine alone leave --token out and LIMNER_TOKEN unset",
         )  # fmt: skip
     return token
 
 
 class Access:
-    """Checks tokens and cookies, and slows down those who guess. Used by the event loop alone."""
+    """Checks tokens and cookies, and slows down those who guess. Used by the event loop alone.
+
+    Behind a proxy all callers share one address, so that the failures of one are those of all. What nobody can guess (a long
+    token, a cookie, the start link) passes all the same; a short token has to wait, or guesses would not be slowed down.
+    """
 
     def __init__(self, token: str, *, port: int) -> None:
         self.cookie = f"limner_{port}"  # cookies do not tell ports apart, so two servers need two names
-        self._token = _digest(token)
+        self._token, self._is_short = _digest(token), len(token) < SHORT
         self._start: bytes | None = None
         self._sessions: OrderedDict[bytes, None] = OrderedDict()
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -85,8 +96,8 @@ class Access:
         ------
         Refused : 401; wrong, or used before. 429 after too many failures.
         """
-        self._check_patience(address)
         if self._start is None or not hmac.compare_digest(_digest(token), self._start):
+            self._check_patience(address)
             self._fail(address)
             raise Refused(
                 401, "token", "this start link was used before, or is wrong; the server prints a new one when it starts"
@@ -99,7 +110,7 @@ class Access:
         return session
 
     def check(self, bearer: str | None, cookie: str | None, *, address: str) -> None:
-        """Pass who shows the token or a cookie; a good cookie passes however many failures its address has.
+        """Pass who shows the token or a cookie; both pass however many failures their address has, but for a short token.
 
         Raises
         ------
@@ -109,8 +120,11 @@ class Access:
             return
         if bearer is None and cookie is None:
             raise Refused(401, "token", "a token is needed: Authorization: Bearer TOKEN, or the start link")
+        is_right = bearer is not None and hmac.compare_digest(_digest(bearer), self._token)
+        if is_right and not self._is_short:
+            return  # the failures stay: they may be those of another caller
         self._check_patience(address)
-        if bearer is not None and hmac.compare_digest(_digest(bearer), self._token):
+        if is_right:
             self._failures.pop(address, None)
             return
         self._fail(address)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.core.recipe_parts import AugmentationPart
+from limner.data.many_channels import four_at_a_time
 from limner.training.deform import Deformation, draw_deformation, source_map, source_matrix
 
 SHRINK = (2.0, 5.0)  # how much a patch of low resolution is shrunk
@@ -118,17 +119,22 @@ def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int,
     """The patch of image ``(h, w, C)`` and labels ``(h, w)``; outside, the picture is mirrored and labels alike."""
     size, bent, border = patch_hw[::-1], variation.deformation, cv2.BORDER_REFLECT_101
     if bent is None:
-        patch = cv2.warpAffine(image, variation.matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+        patch = four_at_a_time(
+            image, lambda part: cv2.warpAffine(part, variation.matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+        )
         target = cv2.warpAffine(labels, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
     elif bent.has_field:
         x, y = source_map(variation.matrix, bent, patch_hw)
-        patch = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border)
+        patch = four_at_a_time(image, lambda part: cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=border))
         target = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=border)
     else:
         back, inverse = source_matrix(variation.matrix, bent), cv2.WARP_INVERSE_MAP
-        patch = cv2.warpPerspective(image, back, size, flags=cv2.INTER_LINEAR | inverse, borderMode=border)
+        flags = cv2.INTER_LINEAR | inverse
+        patch = four_at_a_time(
+            image, lambda part: cv2.warpPerspective(part, back, size, flags=flags, borderMode=border)
+        )
         target = cv2.warpPerspective(labels, back, size, flags=cv2.INTER_NEAREST | inverse, borderMode=border)
-    return patch.reshape(*patch_hw, image.shape[2]), target
+    return patch, target
 
 
 def warp_ids(variation: Variation, ids: Array, patch_hw: tuple[int, int], *, beyond: int) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from limner.core.errors import DataError, MachineError
+from limner.core.memory import ran_out
 from limner.core.recipe import Recipe
 
 # what gloo and NCCL say when another process is gone
@@ -18,8 +19,6 @@ NO_PARTNER = (
     "timed out",
     "fullmesh",
 )
-# what torch and NumPy say where no class of their own tells it
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "unable to allocate", "alloc_failed")
 
 
 def ran_out_of_memory(error: BaseException | None) -> bool:
@@ -28,7 +27,7 @@ def ran_out_of_memory(error: BaseException | None) -> bool:
         return False
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
+    return isinstance(error, RuntimeError) and ran_out(error)
 
 
 @contextmanager

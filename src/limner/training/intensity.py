@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from limner.data.many_channels import four_at_a_time, resize_channels
 from limner.training.augment import Variation
 
 Array = npt.NDArray[Any]
@@ -30,7 +31,7 @@ def change_intensity(variation: Variation, patch: Array) -> Float32:
     if variation.channel_gain:
         x = x * np.asarray(variation.channel_gain, np.float32)
     if variation.blur:
-        x = cv2.GaussianBlur(x, (0, 0), variation.blur).reshape(patch.shape)
+        x = four_at_a_time(x, lambda part: cv2.GaussianBlur(part, (0, 0), variation.blur))
     if variation.noise:
         x = x + np.random.default_rng(variation.seed).normal(0, variation.noise, x.shape).astype(np.float32)
     if variation.shrink > 1.0:
@@ -53,8 +54,8 @@ def lower_resolution(patch: Float32, shrink: float) -> Float32:
     Isensee et al. 2021, doi:10.1038/s41592-020-01008-z, supplement 4: simulation of low resolution.
     """
     height, width = patch.shape[:2]
-    small = cv2.resize(patch, (low_size(width, shrink), low_size(height, shrink)), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC).reshape(patch.shape))
+    small = resize_channels(patch, (low_size(height, shrink), low_size(width, shrink)), cv2.INTER_AREA)
+    return resize_channels(small, (height, width), cv2.INTER_CUBIC)
 
 
 def compress(patch: Float32, quality: int) -> Float32:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from limner.core.duration import parse_duration
 from limner.core.errors import RecipeError
 from limner.core.recipe import Recipe
+from limner.core.recipe_parts import SchedulePart
 from limner.training.clock import Clock
 from limner.training.failure import memory_of_validation
 from limner.training.run import Run
@@ -18,6 +19,7 @@ TIMED_STEPS = range(3, HOLD_STEPS)  # the first ones also build kernels
 ROOM = 0.98  # of the budget is planned for
 VALIDATION_SHARE = 0.15  # of the budget, at most
 REVISE_BEYOND = 0.05  # of the budget
+FEWEST = SchedulePart().validations  # even where they are more than one per epoch
 SHORTEST_END = 0.03  # of the schedule: what is left to let the learning rate fall when time is up
 
 
@@ -71,12 +73,26 @@ def decide_length(run: Run, schedule: Schedule, clock: Clock, validate: Callable
         validate()
     cost = clock.tick("validation")
     step_seconds = statistics.quantiles(clock.durations[TIMED_STEPS.start : TIMED_STEPS.stop], n=4)[0]
-    progress.validations = max(1, min(part.validations, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
+    wanted = _wanted_validations(run, progress.step + (budget - progress.seconds) / max(step_seconds, 1e-6))
+    progress.validations = max(1, min(wanted, int(VALIDATION_SHARE * budget / max(cost, 1e-3))))
     fitting = progress.step + steps_within(
         budget - progress.seconds, step_seconds=step_seconds, validation_seconds=cost, validations=progress.validations
     )
     schedule.revise(0, min(fitting, most_steps(run)))
     run.log({"event": "length", "steps": schedule.total, "step_seconds": step_seconds, "validation_seconds": cost})
+
+
+def _wanted_validations(run: Run, steps: float) -> int:
+    """As many as the recipe says; where patience counts them, not more than one after each epoch of about `steps` steps.
+
+    A recipe that validates after every one of 500 epochs, trained for a budget that holds 20 of them, would validate 25 times
+    within an epoch, and a patience of 20 validations would be used up before the network has seen every picture once.
+    """
+    part = run.recipe.schedule
+    if not part.patience and part.curve != "plateau":
+        return part.validations
+    epochs = math.ceil(min(steps, most_steps(run)) / run.loader.steps_per_epoch)
+    return min(part.validations, max(FEWEST, epochs))
 
 
 def watch(run: Run, schedule: Schedule, clock: Clock) -> None:

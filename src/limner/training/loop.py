@@ -161,5 +161,6 @@ def _show(run: Run, schedule: Schedule, losses: list[float]) -> None:
     progress, recent = schedule.state, losses[-20:]
     text = f"loss {statistics.fmean(recent):.3f}" if recent else ""
     if progress.best:
-        text += f"  val {progress.history[-1].get('val_dice', float('nan')):.4f}  best {progress.best['value']:.4f}"
+        latest = progress.history[-1].get(progress.best["metric"], float("nan"))
+        text += f"  val {latest:.4f}  best {progress.best['value']:.4f}"
     run.listener.progress("train", progress.step, schedule.total, text.strip())

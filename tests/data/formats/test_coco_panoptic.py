@@ -207,7 +207,7 @@ def test_ignored_pixels_belong_to_nothing_and_hidden_or_open_regions_are_refused
     images = (Annotation("a.jpg", regions, size_hw=(3, 4)), Annotation("no_size.jpg", regions))
     problems = coco_panoptic.FORMAT.write(AnnotationSet("labelme", images), tmp_path)
     refused = [problem.code for problem in problems if problem.code != "overlap"]
-    assert sorted(refused) == ["hidden", "hidden", "no-area", "no-class", "no-size"]
+    assert sorted(refused) == ["hidden", "hidden", "ignored", "no-area", "no-class", "no-size"]
     again = coco_panoptic.read(reread(tmp_path, "panoptic.json"))
     (region,) = again.images[0].regions
     expected = np.ones((3, 4), bool)

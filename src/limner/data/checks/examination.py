@@ -12,9 +12,11 @@ from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
 from limner.data.checks import classes, copies, extents, listing, objects, pairing, pictures, sizes
 from limner.data.checks.evidence import SPLIT_ORDER, Evidence
+from limner.data.checks.file_names import without_strange_names
+from limner.data.checks.group_rule import pictures_without_group
+from limner.data.checks.model_classes import in_model_order, with_classes
 from limner.data.checks.report import CheckReport
-from limner.data.declared import Declared
-from limner.data.findings import Finding, Level, finding
+from limner.data.findings import Finding, Level
 from limner.data.layouts import Layout
 from limner.data.mask_survey import objects_by_class, survey_mask
 from limner.data.mask_values import decide_reading
@@ -97,7 +99,8 @@ def examine(root: Path, *, label_space: LabelSpace | None = None, listener: List
     Parameters
     ----------
     root : the data folder, or an annotation file.
-    label_space : classes that a model knows; taken as declared unless ``limner.toml`` declares its own.
+    label_space : classes that a model knows; taken as declared unless ``limner.toml`` declares its own, which are given the
+        model's numbers where it knows their names.
     listener : hears of progress.
 
     Raises
@@ -105,9 +108,13 @@ def examine(root: Path, *, label_space: LabelSpace | None = None, listener: List
     DataError : see `check_dataset`.
     """
     root, layout = open_layout(root)
-    layout, found = _with_classes(layout, label_space)
+    layout, found = without_strange_names(layout, root)
+    found += pictures_without_group(layout)
+    if label_space is not None:
+        layout, strange = with_classes(layout, label_space)
+        found += strange
     read = survey(root, layout.items, listener=listener)
-    reading, decided = _reading(layout, read, root)
+    reading, decided = _reading(layout, read, root, label_space)
     facts: Mapping[str, Facts] = {name: _counted(fact, read, name, reading) for name, fact in read.facts.items()}
     facts = _told_apart(layout, facts, reading)
     exact, alike = copies.find_copies(layout.items, facts)
@@ -118,42 +125,14 @@ def examine(root: Path, *, label_space: LabelSpace | None = None, listener: List
     return Examination(root, layout, facts, reading, _channels(facts), tuple(findings), alike, found_objects)
 
 
-def _with_classes(layout: Layout, label_space: LabelSpace | None) -> tuple[Layout, list[Finding]]:
-    """The layout with the classes of a model, by name where regions are drawn; labels that the model lacks are an error."""
-    if label_space is None or layout.declared.classes:
-        return layout, []
-    declared = dataclasses.replace(layout.declared, classes=label_space.names)
-    if layout.label_space is None:
-        return dataclasses.replace(layout, declared=declared), []
-    strange = sorted(set(layout.label_space.names[1:]) - set(label_space.names))
-    things = _common_things(layout.label_space, label_space, layout.declared)
-    ids = {name: index for index, name in enumerate(label_space.names) if index > 0}
-    items = tuple(
-        dataclasses.replace(item, drawing=dataclasses.replace(item.drawing, ids=ids, things=frozenset(things)))
-        if item.drawing else item
-        for item in layout.items
-    )  # fmt: skip
-    space = dataclasses.replace(label_space, things=things)
-    layout = dataclasses.replace(layout, items=items, declared=declared, label_space=space)
-    if not strange:
-        return layout, []
-    text = f"labels that the model does not know: {', '.join(repr(name) for name in strange[:8])}"
-    return layout, [finding("UNKNOWN_VALUE", "error", text, [], "correct the labels", count=len(strange))]
-
-
-def _common_things(own: LabelSpace, model: LabelSpace, declared: Declared) -> tuple[str, ...]:
-    """The things of a model, which drawn regions tell apart however few there are; those of the data where the model has none."""
-    seen = model.things or tuple(name for name in own.things if name in model.names)
-    return declared.things_among(model.names, seen)
-
-
-def _reading(layout: Layout, read: Survey, root: Path) -> tuple[MaskReading, list[Finding]]:
+def _reading(layout: Layout, read: Survey, root: Path, model: LabelSpace | None) -> tuple[MaskReading, list[Finding]]:
     """How masks are read; where regions are drawn, the classes are known already."""
     if any(item.drawing is not None for item in layout.items):
         space = layout.label_space or LabelSpace(("background", "foreground"))
         return MaskReading(space, None, layout.words, rule="table", table=tuple((i, i) for i in range(len(space)))), []
     stats = [read.masks[item.name].stats for item in layout.items if item.name in read.masks]
-    return decide_reading([one.path for one in stats], layout.declared, stats=stats, root=root)
+    reading, decided = decide_reading([one.path for one in stats], layout.declared, stats=stats, root=root)
+    return reading if model is None else in_model_order(reading, stats, model), decided
 
 
 def _counted(fact: Facts, read: Survey, name: str, reading: MaskReading) -> Facts:

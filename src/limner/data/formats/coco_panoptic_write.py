@@ -27,6 +27,9 @@ from limner.data.formats.numbering import Numbering
 from limner.data.images import write_image
 
 FOLDER = "panoptic"
+IGNORED = (
+    "pixels that are not known, which COCO panoptic cannot say; they belong to no segment and are read as background"
+)
 
 
 def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
@@ -43,7 +46,8 @@ def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
     classes = () if own else annotations.classes
     stated = dict.fromkeys([*classes, *labels], True) | stated
     categories, ids = written_categories(own.get("categories"), classes, labels, stated=stated)
-    names = annotation_paths([_png_name(image, is_own) for image in kept], ".png")
+    taken = frozenset(PurePosixPath(image.image).name.casefold() for image in kept)
+    names = annotation_paths([_png_name(image, is_own, taken) for image in kept], ".png")
     image_ids = Numbering(_part(image, "image", is_own).get("id") for image in kept)
     image_records, records = [], []
     for image, name in zip(kept, names, strict=True):
@@ -90,13 +94,17 @@ def _part(image: Annotation, part: str, is_own: bool) -> Mapping[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _png_name(image: Annotation, is_own: bool) -> str:
-    """The name that the PNG had; else that of the picture, told apart from it where that is a PNG, too."""
+def _png_name(image: Annotation, is_own: bool, taken: Set[str]) -> str:
+    """The name that the PNG had; else that of the picture, told apart from all pictures, of which some may be PNG, too."""
     own = name_of(_part(image, "annotation", is_own).get("file_name"))
     if own:
         return own
     path = PurePosixPath(image.image)
-    return str(path.with_name(f"{path.stem}_panoptic.png")) if path.suffix.lower() == ".png" else image.image
+    if path.suffix.lower() == ".png":
+        return str(path.with_name(f"{path.stem}_panoptic.png"))
+    if f"{path.stem}.png".casefold() in taken:  # a.jpg beside a.png
+        return str(path.with_name(f"{path.stem}_{path.suffix[1:]}_panoptic.png"))
+    return image.image
 
 
 def _image_record(image: Annotation, is_own: bool) -> dict[str, Any]:
@@ -131,6 +139,7 @@ def _segments(
                 )
             if region.is_ignored:
                 window[bitmap.mask] = 0  # nobody's pixels: what panoptic scores leave out
+                ledger.warn("ignored", IGNORED, region.where)
                 continue
             if region.label not in ids:
                 raise Refusal("no-class", "the region has no class, and COCO needs one")

@@ -65,7 +65,8 @@ def document_of(annotations: AnnotationSet, images: Iterable[Annotation], ledger
     for image in kept:
         image_record = _image_record(image, image_ids, is_own)
         image_records.append(image_record)
-        for region in image.regions if is_own else joined(image.regions, image.size_hw):
+        ordered = sorted(image.regions, key=lambda region: region.order)  # of several classes the later is on top
+        for region in ordered if is_own else joined(ordered, image.size_hw):
             with ledger.record(place_of(image, region)):
                 old = own_record(region.record, is_own)
                 record = _object_record(region, image.size_hw, old, ledger)

@@ -15,6 +15,7 @@ from limner.data.formats.accounts import without_people
 from limner.data.formats.foreign import as_dict
 from limner.data.formats.geometry import Refusal
 from limner.data.formats.json_text import to_json
+from limner.data.formats.label_studio_tasks import picture_of
 from limner.data.formats.label_studio_values import GEOMETRY, kind_of, shape_of, values_of
 from limner.data.formats.ledger import Ledger
 from limner.data.formats.relative import is_normalized, scaled
@@ -41,7 +42,7 @@ def _write(annotations: AnnotationSet, path: Path, key: str, *, is_own: bool) ->
     for index, image in enumerate(annotations.images):
         own = as_dict(image.record) if is_own else {}
         placed: Placed = [(place, result) for place, result in own.get("rest") or []]
-        for region in image.regions:
+        for region in sorted(image.regions, key=lambda region: region.order):
             with ledger.record(f"{image.image}, {region.where}" if region.where else image.image):
                 placed += _results(region, image, is_own, numbers, ledger)
         tasks.append(_task(image, own, placed, key, index))
@@ -63,7 +64,7 @@ class _Names:
 
 def _task(image: Annotation, own: Mapping[str, Any], placed: Placed, key: str, index: int) -> dict[str, Any]:
     """The task of one picture: as it was read with its results put back, or a new one."""
-    task: dict[str, Any] = without_people(as_dict(own.get("task")))
+    task: dict[str, Any] = _with_picture(without_people(as_dict(own.get("task"))), image.image)
     if own.get("kind") == "short":
         return _short_task(task, placed)
     results = [result for _, result in sorted(placed, key=lambda entry: _place(entry[0]))]
@@ -78,6 +79,16 @@ def _task(image: Annotation, own: Mapping[str, Any], placed: Placed, key: str, i
     if chosen is None:
         return {**task, key: [*(task.get(key) or []), {"result": results}]} if results else task
     return {**task, key: [{**e, "result": results} if i == chosen else e for i, e in enumerate(task[key])]}
+
+
+def _with_picture(task: dict[str, Any], name: str) -> dict[str, Any]:
+    """The task with the name of its picture where that is another one now; addresses that end in the name stay."""
+    old, data = picture_of(task), task.get("data")
+    if old in ("", name):
+        return task
+    named: Mapping[str, Any] = data if isinstance(data, dict) else task
+    changed = {key: name for key, value in named.items() if isinstance(value, str) and picture_of({key: value}) == old}
+    return {**task, "data": {**data, **changed}} if isinstance(data, dict) else {**task, **changed}
 
 
 def _short_task(task: dict[str, Any], placed: Placed) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def write(annotations: AnnotationSet, folder: Path) -> tuple[Problem, ...]:
     names = [str(_picture_path(image)) for image in kept]
     for image, path_of_labels in zip(kept, annotation_paths(names, ".txt"), strict=True):
         lines: list[str] = []
-        for region in image.regions:
+        for region in sorted(image.regions, key=lambda region: region.order):  # of several classes the later is on top
             with ledger.record(f"{image.image}, {region.where}" if region.where else image.image):
                 lines += _lines(region, image, indices, is_own, ledger)
         write_text(folder / "labels" / path_of_labels, "".join(f"{line}\n" for line in lines))
@@ -83,7 +83,8 @@ def _indices(annotations: AnnotationSet) -> dict[str, int]:
     indices: dict[str, int] = {}
     for key, name in (own if isinstance(own, dict) else {}).items():
         indices.setdefault(name, int(key))
-    labels = sorted({region.label for image in annotations.images for region in image.regions if region.label})
+    regions = [region for image in annotations.images for region in image.regions if not region.is_ignored]
+    labels = sorted({region.label for region in regions if region.label})
     if annotations.format == "yolo-seg" and not indices and not annotations.classes:
         numbers = {label: int(label) for label in labels if label.isdecimal() and len(label) < 5}
         indices = {label: number for label, number in numbers.items() if number < MOST_GAPS}
@@ -95,12 +96,12 @@ def _indices(annotations: AnnotationSet) -> dict[str, int]:
 
 def _lines(region: Region, image: Annotation, indices: dict[str, int], is_own: bool, ledger: Ledger) -> Iterator[str]:
     """The lines of one region."""
+    if region.is_ignored:
+        raise Refusal("ignored", "pixels that are not known, which YOLO cannot say; they become background")
     if region.label not in indices:
         raise Refusal("no-class", "the region has no class, and YOLO needs one")
     if not has_area(region.shape):
         raise Refusal("no-area", "a line or point, which has no area; YOLO holds areas alone")
-    if region.is_ignored:
-        raise Refusal("ignored", "pixels that are not known, which YOLO cannot say; they become background")
     index = indices[region.label]
     if region.group and not is_own:
         ledger.warn("group-lost", "a part of an object, which YOLO cannot say; the parts are separate", region.where)

@@ -37,7 +37,7 @@ def router(state: State) -> APIRouter:
     )
     async def predict(request: Request) -> Response:
         """Segment one picture."""
-        state.engine.check(request.query_params.get("model"))
+        state.engine.check(request.query_params.get("model") or None)
         order = await read_order(request, state.settings.limits, many=False)
         return await _predict(state, request, order)
 
@@ -48,7 +48,7 @@ def router(state: State) -> APIRouter:
     )
     async def predict_batch(request: Request) -> Response:
         """Segment several pictures; those that fail are named, the others are answered."""
-        state.engine.check(request.query_params.get("model"))
+        state.engine.check(request.query_params.get("model") or None)
         order = await read_order(request, state.settings.limits, many=True)
         if order.output in FILES:
             raise Refused(
