@@ -16,11 +16,13 @@ from tests.make_data import gray, make_folder, picture, save, write_csv
 FPN = (("model.architecture", "fpn"),)
 
 
-def state(run, *, data="", labels="", origin=""):
-    """What training writes about its data, beside the scores of `make_run`."""
+def state(run, *, data="", labels="", tests="", origin=""):
+    """What training writes about its data, beside the scores of `make_run`: `labels` of those that train, `tests` of the others."""
+    known = {f"images/{number}.png": labels for number in range(100, 110)} if labels else {}
+    known |= {f"images/{number}.png": tests for number in range(NUMBER)} if tests else {}
     (run / "model").mkdir()
     (run / "model/bundle.json").write_text(json.dumps({"training": {"data_checksum": data}}))
-    (run / "origin.json").write_text(json.dumps({"data": str(origin), "began": {"labels": labels}}))
+    (run / "origin.json").write_text(json.dumps({"data": str(origin), "began": {"labels": known}}))
     return run
 
 
@@ -57,7 +59,6 @@ def test_other_training_pictures_are_no_other_seed(tmp_path):
     [
         ({"data": "a"}, {"data": "b"}, "differ in the pictures they learnt from,"),
         ({"labels": "a"}, {"labels": "b"}, "differ in the labels they learnt from,"),
-        ({"labels": "a"}, {}, "differ in the labels they learnt from, which one of them does not tell"),
     ],
 )
 def test_other_pixels_or_labels_are_no_other_seed(tmp_path, first, second, words):
@@ -69,6 +70,16 @@ def test_other_pixels_or_labels_are_no_other_seed(tmp_path, first, second, words
     shutil.copytree(other, tmp_path / "both/b")
     with pytest.raises(DataError, match=words.rstrip(",")):
         compare([tmp_path / "both", other])
+
+
+@pytest.mark.parametrize("second", [{}, {"labels": "a", "tests": "corrected"}])
+def test_what_a_run_does_not_tell_or_has_not_learnt_from_is_no_difference(tmp_path, second):
+    """A run of an earlier version does not tell its labels; those of test pictures teach nothing."""
+    one = state(make_run(tmp_path / "both/a", errors=0.3, seed=0), labels="a", tests="b")
+    other = state(make_run(tmp_path / "both/b", errors=0.1, noise_seed=1, seed=1), **second)
+    assert any("only in their seed" in note for note in compare([one, other]).notes)
+    third = make_run(tmp_path / "fpn", errors=0.2, noise_seed=2, seed=0, changes=FPN)
+    assert sets(compare([tmp_path / "both", third])) == [(2, [0, 1]), (1, [0])]
 
 
 def test_runs_of_one_folder_have_a_seed_each(tmp_path):
@@ -149,7 +160,7 @@ def test_seen_pictures_are_refused_whatever_else_lies_beside_them(models, tmp_pa
 def test_a_bundle_alone_is_known_by_the_run_it_lies_in(tmp_path):
     run = state(make_run(tmp_path / "run", errors=0.3, seed=3), data="x", labels="y", origin=tmp_path)
     inner, whole = find_training(run / "model"), find_training(run)
-    assert inner == whole and (whole.data_checksum, whole.labels_checksum, whole.origin) == ("x", "y", tmp_path)
+    assert inner == whole and (whole.data_checksum, whole.origin) == ("x", tmp_path) and whole.labels_checksum
     assert whole.recipe.seed == 3 and len(whole.pictures) == 10
     for damaged in ("[]", "{", '{"training": 7}'):
         (run / "model/bundle.json").write_text(damaged)

@@ -9,6 +9,7 @@ from limner.api import convert as convert_module
 from limner.api.convert import convert, writable
 from limner.core.errors import DataError, OutputError
 from limner.data.dataset import open_dataset
+from tests.data import coco_files
 from tests.make_data import picture, save
 
 SIZE = (22, 35)
@@ -156,3 +157,13 @@ def test_the_pictures_are_not_overwritten(tmp_path):
         with pytest.raises(OutputError, match=r"which this call reads|is what this call reads"):
             convert(source / "a.json", tmp_path / "out", images=tmp_path / images, overwrite=True)
     assert (tmp_path / "out/images/0.png").read_bytes() == before
+
+
+def test_pictures_that_a_list_leaves_out_are_converted_with_the_others(tmp_path):
+    coco_files.pictures(tmp_path / "src", *(f"images/{i}.png" for i in range(6)))
+    coco_files.coco(tmp_path / "src/ann.json", {f"{i}.png": [i] for i in range(6)})
+    (tmp_path / "src/splits.csv").write_text("image,split\nimages/0.png,train\nimages/1.png,test\n")
+    convert(tmp_path / "src", tmp_path / "dst", to="masks")
+    assert sorted(path.name for path in (tmp_path / "dst/masks").rglob("*.png")) == [f"{i}.png" for i in range(6)]
+    found = open_dataset(tmp_path / "dst", allow=ALLOW)  # which leaves them out again
+    assert [item.split for item in found.items] == ["train", "test"]

@@ -99,3 +99,11 @@ def test_folds_share_the_range_of_all_that_is_not_tested(tmp_path):
     root = made(tmp_path / "data")
     job, _ = begun(root, tmp_path / "run", "spleen-unet", **{"split.folds": 3})
     assert job.recipe.data.intensity_range == (900, 7000)
+
+
+def test_pictures_of_8_bits_are_not_made_black_by_one_of_16(tmp_path):
+    root = made(tmp_path / "data", "uint8")
+    save(root / "images/p00.png", np.full(SIZE, 40000, np.uint16))
+    job, said = begun(root, tmp_path / "run", "workshop-unet")
+    assert job.recipe.data.intensity_range == (0.0, 255.0)
+    assert any("uint16 and uint8" in text and "percentile" in text for text in said)

@@ -198,3 +198,9 @@ def test_many_odd_names_are_told_and_a_complete_rule_is_quiet():
     many = names_show(items([*PATIENTS, *(f"x{i}" for i in range(7))]))
     assert not many.groups and "32 of 39 names show 8 groups" in many.odd and "not used" in many.odd
     assert names_show(items(PATIENTS)).odd == "" and names_show(items(["a", "b", "patient1_2"])).odd == ""
+
+
+def test_groups_that_keep_the_known_ones_together_are_not_said_to_be_unused():
+    names = [f"patient{p}_s{s}" for p in range(10) for s in range(4)] + [f"control_{i}" for i in range(12)]
+    shown = names_show(items(names))
+    assert len(set(shown.groups.values())) == 11 and shown.odd == ""

@@ -166,3 +166,44 @@ def test_a_fault_of_limner_toml_is_not_hidden_by_annotation_files(tmp_path):
     (tmp_path / "limner.toml").write_text('[pairs]\n"../0.png" = "1.png"\n')
     with pytest.raises(DataError, match="inside the data folder"):
         open_layout(tmp_path)
+
+
+def test_a_picture_in_two_parts_that_are_no_split_leaks_nothing(tmp_path):
+    """Without a part to train on the names of the files are no split."""
+    pictures(tmp_path, "images/0.png", "images/1.png")
+    coco(tmp_path / "val.json", {"0.png": [3]})
+    coco(tmp_path / "test.json", {"0.png": [9], "1.png": [4]})
+    _, layout = open_layout(tmp_path)
+    assert not any(one.code == "SPLIT_LEAK" for one in layout.findings) and not any(item.split for item in layout.items)
+    assert sorted(edges(layout)["images/0.png"]) == [3, 9]
+
+
+def test_two_people_with_other_computers_mean_one_picture(tmp_path):
+    pictures(tmp_path, "images/0.png", "images/1.png")
+    coco(tmp_path / "anna.json", {"C:\\pics\\0.png": [3], "C:\\pics\\1.png": [4]})
+    coco(tmp_path / "bob.json", {"/home/bob/0.png": [9]})
+    assert edges(open_layout(tmp_path)[1]) == {"images/0.png": [3, 9], "images/1.png": [4]}
+    coco(tmp_path / "anna.json", {"images/0.png": [3], "images/1.png": [4]})
+    assert edges(open_layout(tmp_path)[1])["images/0.png"] == [3]  # bob's folder is none of anna's
+    coco(tmp_path / "bob.json", {"/home/bob/images/0.png": [9]})
+    assert edges(open_layout(tmp_path)[1])["images/0.png"] == [3, 9]
+
+
+@pytest.mark.parametrize("names", [("/x/a/0.png", "/x/b/0.png"), ("images/0.png", "/x/b/0.png")])
+def test_folders_of_one_computer_hold_different_pictures(tmp_path, names):
+    pictures(tmp_path, "images/0.png")
+    coco(tmp_path / "one.json", {names[0]: [3]})
+    coco(tmp_path / "two.json", {names[1]: [9]})
+    assert edges(open_layout(tmp_path)[1]).get("images/0.png", []) in ([], [3])
+
+
+def test_tables_and_notes_beside_text_annotations_are_no_damaged_labels(tmp_path):
+    pictures(tmp_path, "images/a.png", "images/b.png")
+    (tmp_path / "labels").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"labels/{name}.txt").write_text("0 0.1 0.1 0.5 0.1 0.5 0.6\n")
+    (tmp_path / "notes.txt").write_bytes("gr\xf6\xdfer".encode("cp1252"))
+    (tmp_path / "export_log.txt").write_text("[INFO] exported\n")
+    assert not any(one.code == "UNREADABLE" for one in open_layout(tmp_path)[1].findings)
+    (tmp_path / "labels/b.txt").write_bytes(b"\xff\xfe\x00 0.1")
+    assert ("UNREADABLE", "error", 1) in codes(open_layout(tmp_path)[1].findings)

@@ -143,3 +143,14 @@ def test_masks_that_the_list_names_go_before_annotation_files(folder):
     write(folder, "images/0.png,masks/0.png,train,", columns="image,mask,split,group")
     _, layout = open_layout(folder)
     assert (layout.format, layout.lonely_images) == ("folders", ("images/0.png",))
+
+
+def test_one_file_of_several_leaves_rows_to_the_others(tmp_path):
+    pictures(tmp_path, *(f"images/{i}.png" for i in range(6)))
+    coco(tmp_path / "annotations/train.json", {f"{i}.png": [i] for i in range(4)})
+    coco(tmp_path / "annotations/test.json", {f"{i}.png": [i] for i in range(4, 6)})
+    write(tmp_path, *ROWS)
+    _, layout = open_layout(tmp_path / "annotations/test.json")
+    assert [name for name, _, _ in parts(layout)] == ["images/4.png", "images/5.png"]
+    assert not any(one.level == "error" for one in layout.findings)
+    assert any(one.level == "note" and "passed over" in one.message for one in layout.findings)

@@ -14,7 +14,6 @@ from limner.evaluation.compare import Contender
 from limner.evaluation.stored import StoredScores, from_report, read_scores
 
 Choices = tuple[tuple[str, str], ...]  # keys of a recipe and their values
-Learnt = tuple[frozenset[str], str, str]  # names of pictures, checksums of data and of labels
 
 MEASURED = "measured"  # how reasons of settings begin that follow from the machine's speed, not from a choice
 
@@ -72,16 +71,20 @@ def gather(runs: Sequence[Run]) -> tuple[tuple[Contender, ...], tuple[str, ...]]
     sets: list[list[Run]] = []
     notes: list[str] = []
     for units in _by_recipe(_by_argument(runs)):
-        parts: dict[Learnt, list[list[Run]]] = {}
+        parts: list[list[list[Run]]] = []
         for unit in units:
-            parts.setdefault(_learnt_from(unit[0]), []).append(unit)
+            part = next((part for part in parts if all(_alike(unit[0], known[0]) for known in part)), None)
+            if part is None:
+                parts.append([unit])
+            else:
+                part.append(unit)
         if len(parts) > 1:
-            one, other = (part[0][0] for part in list(parts.values())[:2])
+            one, other = (part[0][0] for part in parts[:2])
             notes.append(
                 f"{one.scores.name} and {other.scores.name} have the same recipe but differ in {_difference(one, other)}, "
                 "so they are not taken together as seeds of one model."
             )
-        for part in parts.values():
+        for part in parts:
             together = [run for unit in part for run in unit]
             twice = _same_seed(together) if len(part) > 1 else None
             if twice is None:
@@ -116,7 +119,7 @@ def _by_argument(runs: Sequence[Run]) -> list[list[Run]]:
         units.setdefault(run.argument, []).append(run)
     for first, *others in units.values():
         for other in others:
-            if (_choices(first), _learnt_from(first)) != (_choices(other), _learnt_from(other)):
+            if _choices(first) != _choices(other) or not _alike(first, other):
                 raise DataError(
                     f"{other.scores.name} and {first.scores.name} differ in {_difference(other, first)}",
                     expected="runs of one recipe, trained on the same data, in one folder", where=other.scores.name,
@@ -188,9 +191,14 @@ def _choices(run: Run) -> Choices | None:
     )  # fmt: skip
 
 
-def _learnt_from(run: Run) -> Learnt:
-    """What two runs of one recipe must share for their scores to differ by the seed alone."""
-    return run.trained.pictures, run.trained.data_checksum, run.trained.labels_checksum
+def _alike(one: Run, other: Run) -> bool:
+    """Whether two runs of one recipe learnt from the same, so that their scores differ by the seed alone.
+
+    A run of an earlier version does not tell which labels it learnt from; they are then taken for the same.
+    """
+    a, b = one.trained, other.trained
+    labels = {a.labels_checksum, b.labels_checksum} - {""}
+    return a.pictures == b.pictures and a.data_checksum == b.data_checksum and len(labels) < 2
 
 
 def _difference(one: Run, other: Run) -> str:
@@ -200,9 +208,13 @@ def _difference(one: Run, other: Run) -> str:
         return ", ".join(keys[:4])
     if (one.trained.recipe is None) != (other.trained.recipe is None):
         return "the recipe, which one of them lacks"
-    words = ("the names of the training pictures", "the pictures they learnt from", "the labels they learnt from")
-    pairs = zip(words, _learnt_from(one), _learnt_from(other), strict=True)
-    return next(f"{word}{'' if a and b else ', which one of them does not tell'}" for word, a, b in pairs if a != b)
+    ours, theirs = one.trained, other.trained
+    if ours.pictures != theirs.pictures:
+        return "the names of the training pictures"
+    if ours.data_checksum != theirs.data_checksum:
+        known = ours.data_checksum and theirs.data_checksum
+        return "the pictures they learnt from" + ("" if known else ", which one of them does not tell")
+    return "the labels they learnt from"
 
 
 def _run_folders(path: Path) -> list[Path]:

@@ -182,7 +182,7 @@ def _whole_output(dst: Path, *, overwrite: bool) -> Iterator[None]:
 
 def _drawable(found: Annotated, declared: Declared) -> Layout:
     """The pictures with their regions as drawings; each region has an area or a class that is known, or it is an error."""
-    layout = layout_of(found, declared)
+    layout = layout_of(found, declared, with_unlisted=True)  # nothing is left out on the way
     unknown = [one for one in layout.findings if one.code == "UNKNOWN_VALUE" and one.level == "error"]
     if unknown:
         raise DataError(
@@ -193,6 +193,11 @@ def _drawable(found: Annotated, declared: Declared) -> Layout:
         raise DataError(
             "no region has an area", expected="polygons, boxes, ellipses or masks",
             where=str(found.files[0]), fix="outline the objects",
+        )  # fmt: skip
+    if not layout.items:
+        raise DataError(
+            "no annotated picture was found", expected="at least one", where=str(found.files[0]),
+            fix="say where the pictures are with --images FOLDER",
         )  # fmt: skip
     return layout
 

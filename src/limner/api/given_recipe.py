@@ -67,6 +67,8 @@ def _length(given: Recipe, changed: Recipe, changes: Mapping[str, Any]) -> Follo
     """Steps that a recipe was measured for give way to epochs or a budget that are set."""
     asked = [key for key in ("schedule.epochs", "schedule.budget") if key in changes]
     part = changed.schedule
+    if "schedule.steps" in changes and "schedule.revisions" not in changes:
+        return {"schedule.revisions": ((), "they were measured for another number of steps")}
     if not asked or not part.steps or "schedule.steps" in changes or not (part.epochs or part.budget != "none"):
         return {}  # without epochs and budget the steps are the only length that there is
     reason = f"the recipe's {given.schedule.steps} steps give way to {' and '.join(asked)}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,7 @@ class Kept:
 
 
 def _short(target: str) -> str:
-    return hashlib.sha256(target.encode()).hexdigest()[:24]
+    return hashlib.sha256(os.fsencode(target)).hexdigest()[:24]
 
 
 def _target(row: dict[str, Any]) -> str:

@@ -94,6 +94,8 @@ def train(
     ------
     DataError, RecipeError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
+    if resume and recipe is None and out is not None and classical_recipe(Path(out) / "recipe.toml") is not None:
+        recipe = Path(out) / "recipe.toml"  # the run says what it is
     if classical_recipe(recipe) is not None:
         from limner.api.train_classical import train_classical
 

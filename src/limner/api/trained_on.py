@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,13 +66,19 @@ def find_training(folder: Path) -> TrainedOn:
     recipe = Recipe.read(home / "recipe.toml") if (home / "recipe.toml").is_file() else None
     rows = read_rows(home / "split.csv") if (home / "split.csv").is_file() else []
     stated = _table(_read((folder if home != folder else folder / "model") / "bundle.json").get("training"))
-    began = _table(_read(RunFolder(home).origin).get("began"))
+    began = _table(_table(_read(RunFolder(home).origin).get("began")).get("labels"))
+    learnt = {row["image"]: began[row["image"]] for row in rows if row["split"] != "test" and row["image"] in began}
     scored = _read(home / "evaluation" / "summary.json") if rows else {}  # a run is scored on the data it learnt from
     return TrainedOn(
         recipe, {row["image"]: row["split"] for row in rows}, {row["image"]: row["group"] for row in rows if row["group"]},
-        str(stated.get("data_checksum") or scored.get("data_checksum") or ""), str(began.get("labels") or ""),
+        str(stated.get("data_checksum") or scored.get("data_checksum") or ""), _checksum(learnt),
         RunFolder(home).find_origin(),
     )  # fmt: skip
+
+
+def _checksum(labels: dict[str, Any]) -> str:
+    """Of the labels of the pictures that train or validate; empty where the run does not tell."""
+    return hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest() if labels else ""
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -81,19 +81,21 @@ def put_together(
         words.append(chosen.words)
         undecided += [dataclasses.replace(problem, file=problem.file or str(path)) for problem in chosen.problems]
         asked += [(image, folder, path) for image in chosen.annotations.images]
-    matches = pictures.find_all([(image, folder) for image, folder, _ in asked])
+    matches = pictures.find_all([(image, folder) for image, folder, _ in asked], [path for _, _, path in asked])
     entries = [Entry(image, match, path) for (image, _, path), match in zip(asked, matches, strict=True)]
     fitted = [_fitted(entry, root) for entry in entries]
     joined = join([entry for entry, _ in fitted])
     named = {entry.match.picture for entry in joined.entries}
     unused = tuple(name for name in pictures.names if name not in named and not _is_drawing(name, found.kept))
     fits = [fit for _, fit in fitted if fit]
-    return Gathered(
+    gathered = Gathered(
         root, tuple(path for path, _ in found.kept), tuple(sets), joined.entries,
         "; ".join(dict.fromkeys(word for word in words if word)), tuple(undecided),
         (*(p for fit in fits for p in fit.warnings), *joined.repeated), tuple(p for fit in fits for p in fit.refused),
-        tuple(p for fit in fits for p in fit.doubts), unused, damage(found), joined.leaks,
+        tuple(p for fit in fits for p in fit.doubts), unused, damage(found, pictures.names),
     )  # fmt: skip
+    # a picture in two parts leaks where the parts are a split, and only there
+    return dataclasses.replace(gathered, findings=joined.leaks) if given_splits(gathered) else gathered
 
 
 def _fitted(entry: Entry, root: Path) -> tuple[Entry, Fitted | None]:
@@ -128,8 +130,15 @@ def _is_drawing(name: str, kept: Sequence[tuple[Path, AnnotationSet]]) -> bool:
     return bool(parts & {"masks", "scribbles"}) or any(path.stem.lower() in parts for path, _ in kept)
 
 
-def layout_of(annotated: Annotated, declared: Declared) -> Layout:
-    """The pictures that were found, with their regions as drawings, and what a person should know about them."""
+def layout_of(annotated: Annotated, declared: Declared, *, with_unlisted: bool = False) -> Layout:
+    """The pictures that were found, with their regions as drawings, and what a person should know about them.
+
+    Parameters
+    ----------
+    annotated : the files and their pictures.
+    declared : what ``limner.toml`` says.
+    with_unlisted : also pictures that ``splits.csv`` does not list, without a part.
+    """
     names = annotated.classes()
     space, unknown = _label_space(names, declared)
     things = things_of(annotated, space.names[1:], declared) if space else ()
@@ -142,19 +151,20 @@ def layout_of(annotated: Annotated, declared: Declared) -> Layout:
     for entry, name in zip(annotated.entries, entry_names(annotated), strict=True):
         if not entry.match.picture and entry.annotation.pixels is None:
             continue
-        if listed and name not in listed.parts:
+        if listed and name not in listed.parts and not with_unlisted:
             continue
         drawing = Drawing(
             entry.annotation, ids, annotated.format not in BOXES_LOCATE, frozenset(things),
             annotated.format not in ORDERLESS,
         )  # fmt: skip
-        group = declared.group_of(name) or (listed.parts[name][1] if listed else "")
+        group = declared.group_of(name) or (listed.parts.get(name, ("", ""))[1] if listed else "")
         items.append(Item(name, annotated.root / name, None, given.get(id(entry), ""), group, drawing=drawing))
     rule = f"given by the annotation files ({', '.join(sorted(set(given.values())))})" if given else ""
     findings = findings_of(gathered.regions_only() if gathered else annotated)
     about_files = gathered.file_findings() if gathered else ()
     return Layout(
-        tuple(sorted(items, key=lambda item: item.name)), (), (), (), listed.unlisted if listed else (),
+        tuple(sorted(items, key=lambda item: item.name)), (), (), (),
+        listed.unlisted if listed and not with_unlisted else (),
         listed.rule if listed else rule, declared,
         format=annotated.format, findings=(*about_files, *findings, *unknown), label_space=space,
         words=_words(annotated, names, things),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from limner.core.annotation import AnnotationSet, Problem
 from limner.core.errors import DataError
@@ -84,10 +84,21 @@ def read_one_format(files: Sequence[Path], *, is_meant: bool) -> OneFormat:
     return OneFormat(kept, tuple((path, error) for path, error in damaged if path.suffix.lower() in wanted))
 
 
-def damage(found: OneFormat) -> tuple[Problem, ...]:
-    """Each damaged file with what is wrong with it, and where in it."""
+def damage(found: OneFormat, pictures: Collection[str] = ()) -> tuple[Problem, ...]:
+    """Each damaged file with what is wrong with it, and where in it.
+
+    Parameters
+    ----------
+    found : the files.
+    pictures : paths of the pictures. Texts and tables may be anything, such as notes and a table of cases: they count where they
+        lie below ``labels`` or have the name of a picture. JSON and XML always do.
+    """
+    stems = {PurePosixPath(name).stem.casefold() for name in pictures}
     problems = []
     for path, error in found.damaged:
+        is_label = "labels" in {part.lower() for part in path.parts[:-1]} or path.stem.casefold() in stems
+        if path.suffix.lower() not in PARSED and not is_label:
+            continue
         place = error.where.removeprefix(str(path)).lstrip(", ")
         text = f"{path.name}: {error.found}" + (f" ({place})" if place else "")
         problems.append(Problem("unreadable-file", text, str(path), place))

@@ -40,11 +40,13 @@ def write_mask_folder(folder: Path, dataset: Dataset, *, listener: Listener) -> 
     masks = mask_names(names.values())
     ignore = IGNORE_8 if len(dataset.label_space) <= IGNORE_8 else IGNORE_16
     rows, has_unknown = [], False
+    is_listed = any(item.split for item in dataset.items)  # what a list of the source left out, this one leaves out, too
     for done, item in enumerate(dataset.items, start=1):
         image, mask = PurePosixPath("images", names[item.name]), PurePosixPath("masks", masks[names[item.name]])
         has_unknown |= _write_mask(folder / mask, item, dataset, ignore)
         write_picture(folder / image, item)
-        rows.append([str(image), str(mask), item.split, item.group])
+        if item.split or not is_listed:
+            rows.append([str(image), str(mask), item.split, item.group])
         listener.progress("convert", done, len(dataset.items), item.name)
     has_suffixes = any(mask == f"{image}.png" for image, mask in masks.items())
     if dataset.split_rule or has_suffixes or any(item.group for item in dataset.items):

@@ -73,7 +73,7 @@ class Pictures:
         """The picture of one annotation; see `find_all`."""
         return self.find_all([(annotation, folder)])[0]
 
-    def find_all(self, asked: Sequence[tuple[Annotation, str]]) -> list[Match]:
+    def find_all(self, asked: Sequence[tuple[Annotation, str]], files: Sequence[object] | None = None) -> list[Match]:
         """The pictures of annotations that belong together.
 
         Parameters
@@ -81,6 +81,8 @@ class Pictures:
         asked : each annotation with the folder of its file, relative to the pictures. The image of an annotation may be a path, a
             URL, an absolute path of another computer, or (without suffix) a stem. The folder is tried first for relative paths, and
             taken when several pictures share a name.
+        files : what tells the files of the annotations apart; None = all are of one. Absolute paths of two files, of which each
+            calls a picture one way, may come from two computers and mean the same picture (`may_be_same`).
 
         Returns
         -------
@@ -93,21 +95,37 @@ class Pictures:
             for path, (annotation, folder) in zip(exact, asked, strict=True)
         ]
         claims: dict[str, list[int]] = defaultdict(list)
+        guesses: dict[str, list[int]] = defaultdict(list)
         for index, match in enumerate(matches):
-            if match.picture and (exact[index] or match.picture not in claimed):
-                claims[match.picture].append(index)
+            if match.picture:
+                (claims if exact[index] or match.picture not in claimed else guesses)[match.picture].append(index)
+        numbers: dict[object, int] = {}
+        origin = [numbers.setdefault(file, len(numbers)) for file in (files or [None] * len(asked))]
         owners = {
             index
             for picture, several in claims.items()
-            for index in self._owners(picture, several, asked, is_exact=picture in claimed)
+            for index in self._owners(picture, several, asked, origin, is_exact=picture in claimed)
         }
+        for picture, several in guesses.items():  # of a picture that others name by its path
+            for index in several:
+                known = [asked[other][0].image for other in claims[picture] if origin[other] != origin[index]]
+                others = [asked[other][0].image for other in several if origin[other] == origin[index]]
+                same = all(may_be_same(asked[index][0].image, name) for name in known)
+                if len(known) == len(claims[picture]) and same and len(set(others)) == 1:
+                    owners.add(index)
         return [
             match if index in owners or not match.picture else Match("")  # the picture of another annotation
             for index, match in enumerate(matches)
         ]
 
     def _owners(
-        self, picture: str, claims: list[int], asked: Sequence[tuple[Annotation, str]], *, is_exact: bool
+        self,
+        picture: str,
+        claims: list[int],
+        asked: Sequence[tuple[Annotation, str]],
+        origin: Sequence[int],
+        *,
+        is_exact: bool,
     ) -> list[int]:
         """Which of the annotations that claim a picture may have it: those of one name, and of its size where sizes differ."""
         stated = {index: asked[index][0].num_bytes or 0 for index in claims}
@@ -119,7 +137,11 @@ class Pictures:
                 claims = claims if is_exact else fits
         if is_exact:
             return claims
-        if len({asked[index][0].image for index in claims}) > 1:
+        names = {(asked[index][0].image, origin[index]) for index in claims}
+        if len({file for _, file in names}) < len(names):
+            return []  # one file has two names for it
+        first = asked[claims[0]][0].image
+        if not all(may_be_same(first, name) for name, _ in names):
             return []
         folders = {asked[index][1] for index in claims}
         return [index for index in claims if not _is_elsewhere(picture, asked[index][1], folders)]
@@ -166,6 +188,37 @@ def _is_elsewhere(picture: str, folder: str, folders: Collection[str]) -> bool:
     """The file lies in ``b/json`` and another one, with the same name in it, in ``a/json``, while the picture lies in ``a``."""
     own, place = set(folder.split("/")), set(picture.split("/")[:-1])
     return any((other - own) & place and own - other - {"", "."} for other in ({*one.split("/")} for one in folders))
+
+
+def may_be_same(one: str, other: str) -> bool:
+    """Whether names of two files may mean one picture: equal ones, or an absolute path or URL of another computer.
+
+    Folders beside one another on one computer hold different pictures: ``/x/a/0.png`` is not ``/x/b/0.png``.
+
+    Examples
+    --------
+    >>> may_be_same("C:/pics/0.png", "/home/bob/0.png"), may_be_same("0.png", "/home/bob/0.png")
+    (True, True)
+    >>> may_be_same("/x/a/0.png", "/x/b/0.png"), may_be_same("a/0.png", "/x/b/0.png"), may_be_same("a/0.png", "b/0.png")
+    (False, False, False)
+    """
+    if one == other:
+        return True
+    paths = [PurePosixPath(name.replace("\\", "/").strip()) for name in (one, other)]
+    if plain_name(paths[0].name) != plain_name(paths[1].name) or not any(_is_foreign(name) for name in (one, other)):
+        return False
+    folders = [path.parent for path in paths]
+    if all(_is_foreign(name) for name in (one, other)):
+        return folders[0].name == folders[1].name or folders[0].parent != folders[1].parent
+    stated = next(folder for folder, name in zip(folders, (one, other), strict=True) if not _is_foreign(name))
+    foreign = next(folder for folder, name in zip(folders, (one, other), strict=True) if _is_foreign(name))
+    return stated.name in ("", foreign.name)
+
+
+def _is_foreign(image: str) -> bool:
+    """An absolute path or a URL, of which only the last part says something about this folder."""
+    text = image.replace("\\", "/").strip()
+    return "://" in text[:12] or text.startswith("/") or text[1:3] == ":/"
 
 
 def _ends_with(path: str, name: str) -> bool:

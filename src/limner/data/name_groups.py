@@ -87,14 +87,14 @@ def names_show(items: Sequence[Item]) -> Shown:
     for named in found:
         if _believed(named, strong=True):
             return Shown(_plain(named), _where(named, stems))
-    odd = ""
+    odd, said = "", dict[str, str]()
     for named in found:
         known = {name: group for name, group in named.items() if group}
         if len(known) < WORTH_TELLING * len(named) or not _believed(known, strong=True):
             continue
         alone = {name: series_of(stems[name]) or paths[name] for name in named if name not in known}
         obeyed = len(alone) <= MOST_ODD * len(named)
-        odd = odd or _odd(known, sorted(alone), obeyed=obeyed)
+        odd, said = (odd, said) if odd else (_odd(known, sorted(alone), obeyed=obeyed), known)
         if obeyed:
             return Shown(_plain({**named, **alone}), _where(known, stems), odd=_odd(known, sorted(alone), obeyed=True))
     rules: tuple[tuple[str, Callable[[], Mapping[str, str]]], ...] = (
@@ -107,11 +107,18 @@ def names_show(items: Sequence[Item]) -> Shown:
     for seen, find in rules:
         groups = find()
         if _believed(groups, strong=False):
-            return Shown(_plain(groups), seen, odd=odd)
+            return Shown(_plain(groups), seen, odd=odd if _are_split(said, groups) else "")
     copies = Counter(bases.values())
     if len(copies) > 1 and max(copies.values()) > 1 and any(bases[item.name] != _key(item) for item in items):
-        return Shown(_plain(bases), "names of copies and pieces of one picture", odd=odd)
+        return Shown(
+            _plain(bases), "names of copies and pieces of one picture", odd=odd if _are_split(said, bases) else ""
+        )
     return Shown(aside=_kinds(stems), too_few=_too_few(found[-1], stems), odd=odd)
+
+
+def _are_split(known: Mapping[str, str], groups: Mapping[str, str]) -> bool:
+    """Whether pictures of one of the known groups are in several of the others, so that parts may share it."""
+    return len(set(known.values())) < len({(group, groups[name]) for name, group in known.items()})
 
 
 def _by_words(words: str, paths: Mapping[str, str]) -> dict[str, str]:

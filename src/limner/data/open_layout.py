@@ -60,7 +60,8 @@ def find_annotated(
     """
     options = (images, class_attribute, default_class)
     if data.is_file():
-        return _listed(_put_together(data, read_one_format([data], is_meant=True), *options), data.parent)
+        found = read_one_format([data], is_meant=True)
+        return _listed(_put_together(data, found, *options), data.parent, is_one_file=True)
     layout, failure = _masks(data)
     if layout is not None and (panoptic := panoptic_files(layout)):
         found = read_one_format(panoptic, is_meant=len(panoptic) == 1)
@@ -101,11 +102,11 @@ def _masks(data: Path) -> tuple[Layout | None, DataError | None]:
         return None, error
 
 
-def _listed(found: Gathered, folder: Path) -> Gathered:
+def _listed(found: Gathered, folder: Path, *, is_one_file: bool = False) -> Gathered:
     """The entries as ``splits.csv`` in the folder of the data, or else in that of the pictures, says."""
     tables = (place / FILE_NAME for place in (folder, found.root))
     table = next((table for table in tables if table.is_file()), None)
-    return found if table is None else obey(found, table.parent, read_list(table))
+    return found if table is None else obey(found, table.parent, read_list(table), is_one_file=is_one_file)
 
 
 def _with_splits(found: Gathered, layout: Layout) -> Gathered:

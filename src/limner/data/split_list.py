@@ -82,7 +82,7 @@ def _cells(row: dict[str, str]) -> dict[str, str]:
     return {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
 
 
-def obey(found: Gathered, folder: Path, rows: Sequence[Row]) -> Gathered:
+def obey(found: Gathered, folder: Path, rows: Sequence[Row], *, is_one_file: bool = False) -> Gathered:
     """The annotated pictures with the parts and groups of the list, in place of what files and folders say.
 
     Parameters
@@ -90,6 +90,7 @@ def obey(found: Gathered, folder: Path, rows: Sequence[Row]) -> Gathered:
     found : annotation files with their pictures.
     folder : where the list lies; its paths are relative to it.
     rows : of `read_list`.
+    is_one_file : one file was named out of a folder, in which others may annotate the other pictures of the list.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def obey(found: Gathered, folder: Path, rows: Sequence[Row]) -> Gathered:
     listed = Listed(parts, tuple(name for name in known if name not in parts))
     entries = tuple(_with_part(entry, name, parts) for entry, name in zip(found.entries, names, strict=True))
     own = [one for one in found.findings if one.code != "SPLIT_LEAK" or not listed.rule]
-    told = [*own, *_unmatched(absent, bare), *_several(of_picture)]
+    told = [*own, *_unmatched(absent, bare, is_one_file=is_one_file), *_several(of_picture)]
     return dataclasses.replace(found, entries=entries, listed=listed, findings=tuple(told))
 
 
@@ -127,7 +128,7 @@ def _with_part(entry: Entry, name: str, parts: dict[str, tuple[str, str]]) -> En
     return dataclasses.replace(entry, annotation=dataclasses.replace(entry.annotation, subset=split))
 
 
-def _unmatched(absent: Sequence[Row], bare: Sequence[Row]) -> list[Finding]:
+def _unmatched(absent: Sequence[Row], bare: Sequence[Row], *, is_one_file: bool) -> list[Finding]:
     """Rows of pictures that are not there, and of pictures that nobody annotated."""
     found = []
     if absent:
@@ -135,7 +136,12 @@ def _unmatched(absent: Sequence[Row], bare: Sequence[Row]) -> list[Finding]:
         text = f"{counted(len(absent), 'row')} of {FILE_NAME} without a picture: {shown}"
         fix = f"correct the paths, which are relative to {FILE_NAME}, or remove the rows"
         found.append(finding("UNPAIRED_MASK", "error", text, [row.image for row in absent], fix))
-    if bare:
+    if bare and is_one_file:
+        text = (
+            f"{counted(len(bare), 'row')} of {FILE_NAME} for pictures that this file does not annotate are passed over"
+        )
+        found.append(finding("UNPAIRED_IMAGE", "note", text, [row.image for row in bare]))
+    elif bare:
         shown = shortened([f"{row.image} in line {row.line}" for row in bare])
         text = f"{counted(len(bare), 'row')} of {FILE_NAME} for pictures that are in no annotation file: {shown}"
         fix = "annotate them, an empty picture too, or remove the rows"

@@ -27,7 +27,8 @@ def pictures_without_group(layout: Layout) -> list[Finding]:
             f"group: {_nothing(declared)}, such as {left[0]}", expected="a rule that gives groups to pictures",
             where=declared.where, fix="correct group in limner.toml, or take it out",
         )  # fmt: skip
-    alone = [item.name for item in layout.items if item.name in set(left) and _is_alone(item)]
+    without = set(left)
+    alone = [item.name for item in layout.items if item.name in without and _is_alone(item)]
     if not alone:
         return []
     text = f"{len(alone)} of {len(layout.items)} pictures have no group under limner.toml: {shortened(alone)}"
