@@ -85,13 +85,15 @@ def test_more_work_than_the_queue_holds_is_refused_at_once_and_memory_stays(smal
         async with httpx.AsyncClient(base_url=small.url, timeout=60, trust_env=False, limits=limits) as client:
             return await asyncio.gather(*(client.post("/v1/predict", content=data, headers=PNG) for _ in range(number)))
 
-    asyncio.run(flood(20))
+    asyncio.run(
+        flood(150)
+    )  # bodies of many connections at once are held together, and what is freed stays with the process
     before = memory(small.process.pid)
     answers = asyncio.run(flood(150))
     statuses = {answer.status_code for answer in answers}
     assert statuses <= {200, 429, 504} and {200, 429} <= statuses
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 429)
-    assert memory(small.process.pid) - before < 150 * 2**20
+    assert memory(small.process.pid) - before < 100 * 2**20
     assert small.ask("POST", "/v1/predict", content=attacks.good(), headers=PNG).status_code == 200
 
 
