@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import limner
 from limner.api.classical_recipe import OBEYED, classical_recipe, recipe_toml
 from limner.api.evaluate import evaluate
 from limner.api.open import open_segmenter
@@ -228,6 +229,13 @@ def test_a_leak_in_a_split_that_is_not_used_and_a_resume_of_it(data, tmp_path):
     save(root / "masks/p0.png", np.asarray(PIL.Image.open(root / "masks/p1.png")))
     with pytest.raises(DataError, match="of 1 of the 8 pictures that train"):
         train_classical(root, method="otsu", out=run, resume=True)
+
+
+def test_a_run_goes_on_without_being_told_its_method(data, tmp_path):
+    run = limner.train(data, recipe="otsu", out=tmp_path / "run").run
+    (run / "train.json").unlink()
+    again = limner.train(data, out=run, resume=True)
+    assert again.run == run and read_bundle(run).method is not None
 
 
 def test_a_split_rule_that_was_decided_is_asked_for_again(data, tmp_path):
