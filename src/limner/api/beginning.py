@@ -65,13 +65,7 @@ def stored_recipe(folder: RunFolder, given: Recipe | None, changes: Mapping[str,
     explicit = {key: value for key, value in changes.items() if key not in CLEARED or value}
     wanted = stored.override(explicit)
     different = [key for key in not_asked_for(folder, explicit) if stored.get(key) != wanted.get(key)]
-    if different:
-        raise RecipeError(
-            f"the run in {folder.path} was started with other values of {', '.join(different)}",
-            expected="the same ones with --resume",
-            where=str(folder.recipe),
-            fix="leave them out, or start a new run in another --out",
-        )
+    refuse_other_values(folder, different)
     if given is not None and given != stored and not _same_recipe(given, stored, changes, began):
         raise RecipeError(
             f"the run in {folder.path} was started with another recipe",
@@ -86,6 +80,22 @@ def not_asked_for(folder: RunFolder, changes: Mapping[str, Any]) -> list[str]:
     """The keys of `changes` for which the call that began the run did not ask for the same value."""
     asked = folder.began().get("changes", {})
     return [key for key, value in changes.items() if asked.get(key) != _text(key, value)]
+
+
+def refuse_other_values(folder: RunFolder, keys: Sequence[str]) -> None:
+    """Refuse to go on where the call says something else than the run.
+
+    Raises
+    ------
+    RecipeError : there is at least one such key.
+    """
+    if keys:
+        raise RecipeError(
+            f"the run in {folder.path} was started with other values of {', '.join(keys)}",
+            expected="the same ones with --resume",
+            where=str(folder.recipe),
+            fix="leave them out, or start a new run in another --out",
+        )
 
 
 def check_same_data(folder: RunFolder, dataset: Dataset, items: Sequence[Item]) -> None:

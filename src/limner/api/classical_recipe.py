@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from limner.api.beginning import not_asked_for
+from limner.api.beginning import not_asked_for, refuse_other_values
 from limner.api.run_folder import RunFolder
 from limner.classical import METHODS
 from limner.classical.segmenter import ClassicalSegmenter
@@ -92,13 +92,7 @@ def stored_recipe(folder: RunFolder, method: str | Path | Recipe, changes: Mappi
     different = [key for key in keys if key != OPTIONS and stored.get(key) != wanted.get(key)]
     if any(stored.model.options.get(name, value) != value for name, value in wanted.model.options.items()):
         different.append(OPTIONS)
-    if different:
-        raise RecipeError(
-            f"the run in {folder.path} was started with other values of {', '.join(different)}",
-            expected="the same ones with --resume",
-            where=str(folder.recipe),
-            fix="leave them out, or start a new run in another --out",
-        )
+    refuse_other_values(folder, different)
     return stored
 
 

@@ -53,6 +53,7 @@ class Comparison:
         }  # fmt: skip
 
 
+# long because of its arguments and their docstring
 def compare(
     runs: Sequence[Path | str],
     *,

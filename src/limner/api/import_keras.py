@@ -50,6 +50,7 @@ class ImportResult:
         return {**vars(self), "bundle": str(self.bundle)}
 
 
+# long because of its arguments and their docstring
 def import_keras(
     file: Path | str,
     *,

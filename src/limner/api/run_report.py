@@ -178,6 +178,7 @@ def _group_words(split: Split) -> str:
     return f"{len(known)}: {len(groups['train'])} in training, {len(groups['val'])} in validation, {len(groups['test'])} in test"
 
 
+# long because the report is put together from all that the run left, in one order
 def judge_and_report(
     folder: RunFolder,
     dataset: Dataset,
