@@ -1,5 +1,7 @@
 """What predict takes for its inputs: one or many, never its own answers, and never two results in one file."""
 
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -200,3 +202,18 @@ def test_options_are_judged_by_their_own_names(tmp_path):
             predict("otsu", tmp_path / "in", out=tmp_path / "out", **words)
         assert caught.value.expected and not (tmp_path / "out").exists()
     assert predict("otsu", tmp_path / "in", out=tmp_path / "out", runtime="onnx")["failed"] == 0
+
+
+def test_names_that_are_not_in_utf_8(tmp_path):
+    save(tmp_path / "in/a.png", picture(1))
+    odd = os.fsdecode(b"b\xf6.png")
+    try:
+        save(tmp_path / "in" / odd, picture(2))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    manifest = predict("otsu", tmp_path / "in", out=tmp_path / "out", overlay=True)
+    assert [row["output"] for row in manifest["images"]] == ["a.png", odd] and manifest["failed"] == 0
+    stored = json.loads((tmp_path / "out/predictions.json").read_text(encoding="utf-8"))
+    assert stored["images"][1]["output"] == odd and (tmp_path / "out/overlays" / odd).is_file()
+    again = predict("otsu", tmp_path / "in", out=tmp_path / "out", overlay=True, resume=True)
+    assert again["images"] == manifest["images"]

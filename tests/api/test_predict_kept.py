@@ -12,6 +12,8 @@ from limner.api.predict import predict
 from limner.classical import METHODS
 from limner.core.errors import DataError, MachineError, OutputError
 from limner.core.files import MARKER
+from limner.core.unforeseen import LOG
+from tests.cli.call import limner
 from tests.make_data import make_folder, picture, save
 
 
@@ -186,6 +188,16 @@ def test_what_nobody_foresaw_is_an_error_of_one_picture(monkeypatch, tmp_path, e
     assert not (tmp_path / "out/.unfinished").exists()
     monkeypatch.undo()
     assert predict("otsu", tmp_path / "in/b.png", out=tmp_path / "alone")["failed"] == 0
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_its_traceback_is_shown_when_asked_for(monkeypatch, tmp_path, debug):
+    fragile(monkeypatch, tmp_path, ValueError("negative strides"))
+    call = ["predict", "fragile", tmp_path / "in", "--out", tmp_path / "out", *(["--debug"] if debug else [])]
+    outcome = limner(*call)
+    assert outcome.code == 1 and "ValueError: negative strides" in outcome.err
+    assert ("Traceback (most recent call last)" in outcome.err) == debug
+    assert (", in segment\n" in outcome.err) == debug and not LOG.handlers
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])

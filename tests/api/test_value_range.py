@@ -101,6 +101,14 @@ def test_folds_share_the_range_of_all_that_is_not_tested(tmp_path):
     assert job.recipe.data.intensity_range == (900, 7000)
 
 
+def test_a_fold_trained_alone_has_the_range_of_all_folds(tmp_path):
+    root = made(tmp_path / "data")
+    save(root / "images/p00.png", np.full(SIZE, 800, np.uint16))  # in one of the folds it is held out
+    for fold in (1, 2, 3):
+        job, _ = begun(root, tmp_path / f"run{fold}", "spleen-unet", **{"split.folds": 3, "split.fold": fold})
+        assert job.recipe.data.intensity_range == (800, 7000)
+
+
 def test_pictures_of_8_bits_are_not_made_black_by_one_of_16(tmp_path):
     root = made(tmp_path / "data", "uint8")
     save(root / "images/p00.png", np.full(SIZE, 40000, np.uint16))

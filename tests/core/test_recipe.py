@@ -15,7 +15,12 @@ NUMBER = st.floats(allow_nan=False)
 
 @settings(max_examples=25)
 @given(
-    TEXT, TEXT, NUMBER, st.integers(0, 2**63 - 1), st.booleans(), st.lists(st.tuples(st.integers(0), st.integers(0)), max_size=3)
+    TEXT,
+    TEXT,
+    NUMBER,
+    st.integers(0, 2**63 - 1),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(0), st.integers(0)), max_size=3),
 )
 def test_every_value_survives_the_file(group, weights, rate, seed, flag, revisions):
     recipe = Recipe().override({

@@ -8,6 +8,7 @@ import pytest
 
 from limner.core.errors import DataError
 from limner.data.dataset import open_dataset
+from limner.data.groups import groups_by
 from limner.data.open_layout import open_layout
 
 rng = np.random.default_rng(8)
@@ -37,6 +38,15 @@ def test_channels_in_files_of_their_own(tmp_path):
     assert sample.image.shape == (5, 7, 2)
     second = np.array(PIL.Image.open(tmp_path / "imagesTr" / "Trb_1_0001.png"))
     np.testing.assert_array_equal(sample.image[..., 1], second)
+
+
+def test_tables_of_groups_may_name_cases(tmp_path):
+    write(tmp_path, {"background": 0, "axon": 1})
+    (tmp_path / "cases.csv").write_text("image,patient\nTra,P1\nTrb_1,P2\n")
+    (tmp_path / "limner.toml").write_text('group = {csv = "cases.csv", column = "patient"}\n')
+    dataset = open_dataset(tmp_path, allow=("FEW_SAMPLES",))
+    assert [item.group for item in dataset.items] == ["P1", "P2"]
+    assert list(groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path).values()) == ["P1", "P2"]
 
 
 def test_the_decathlon_counts_labels_by_id_and_brings_a_test(tmp_path):

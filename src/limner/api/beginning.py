@@ -52,10 +52,17 @@ def beginning(
     }
 
 
-def stored_recipe(folder: RunFolder, given: Recipe | None, changes: Mapping[str, Any]) -> Recipe:
+def stored_recipe(
+    folder: RunFolder, given: Recipe | None, changes: Mapping[str, Any], *, planned: bool = False
+) -> Recipe:
     """The recipe of the run that is gone on with.
 
     A value is the same when the call that began the run asked for it, whatever the run made of it, and when the run has it.
+
+    Parameters
+    ----------
+    given : the recipe that the call names, as it is before its changes; None where there is none.
+    planned : the call asks for a planned recipe, in so many words.
 
     Raises
     ------
@@ -66,7 +73,10 @@ def stored_recipe(folder: RunFolder, given: Recipe | None, changes: Mapping[str,
     wanted = stored.override(explicit)
     different = [key for key in not_asked_for(folder, explicit) if stored.get(key) != wanted.get(key)]
     refuse_other_values(folder, different)
-    if given is not None and given != stored and not _same_recipe(given, stored, changes, began):
+    other = bool(began.get("recipe")) if planned else False
+    if given is not None and given != stored:
+        other = not _same_recipe(given, stored, changes, began)
+    if other:
         raise RecipeError(
             f"the run in {folder.path} was started with another recipe",
             expected="the same one with --resume",

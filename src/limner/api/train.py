@@ -26,7 +26,7 @@ from limner.core.named_recipes import AUTO
 from limner.core.object_head import QUERIES
 from limner.core.protocols import Listener, Silent
 from limner.core.recipe import Recipe
-from limner.data.dataset import Dataset, open_dataset
+from limner.data.dataset import Dataset, Item, open_dataset
 from limner.data.folds import Folds, deal_folds, split_of
 from limner.data.splits import AUTOMATIC, GIVEN, Split, is_given, read_split
 from limner.training.place import Place, find_place
@@ -155,7 +155,7 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
             listener.message(f"{finding.level}: {finding.message}")
     changes, reasons = with_preset(call.changes, call.preset, dataset.label_space)
     if goes_on:
-        chosen = stored_recipe(folder, given, changes)
+        chosen = stored_recipe(folder, given, changes, planned=call.recipe == AUTO)
         parts = _parts_again(folder, dataset, chosen)
     else:
         chosen = with_queries(_decided(dataset, given, changes, listener).explain(reasons))
@@ -166,7 +166,7 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
             listener.message(f"split: {sentence}")
     whole = parts.pool() if isinstance(parts, Folds) else parts
     if not goes_on:
-        chosen = with_value_range(chosen, dataset, whole.part("train"), listener)
+        chosen = with_value_range(chosen, dataset, _may_train(dataset, chosen, whole), listener)
     check_augmentation(chosen, dataset.label_space)
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
@@ -229,6 +229,14 @@ def _parts(dataset: Dataset, recipe: Recipe) -> Split | Folds:
     if rule.folds and not rule.fold:
         return deal_folds(dataset, rule=rule, seed=recipe.seed, folds=rule.folds)
     return split_of(dataset, rule=rule, seed=recipe.seed)
+
+
+def _may_train(dataset: Dataset, recipe: Recipe, whole: Split) -> Sequence[Item]:
+    """The pictures that train; in one fold trained alone those of all folds, so that it is the same as among the others."""
+    rule = recipe.split
+    if rule.folds and rule.fold:
+        whole = deal_folds(dataset, rule=rule, seed=recipe.seed, folds=rule.folds).pool()
+    return whole.part("train")
 
 
 def _parts_again(folder: RunFolder, dataset: Dataset, recipe: Recipe) -> Split | Folds:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import typer
 
+from limner.core import unforeseen
 from limner.core.duration import format_duration
 from limner.core.errors import LimnerError, MachineError
 from limner.core.memory import ran_out
@@ -17,7 +20,9 @@ from limner.core.memory import ran_out
 T = TypeVar("T")
 
 JSON = typer.Option(False, "--json", help="Print exactly one JSON document on stdout.")
-DEBUG = typer.Option(False, "--debug", help="Show the traceback of an error.")
+DEBUG = typer.Option(
+    False, "--debug", help="Show the traceback of an error, also of one that ends the work on a single picture."
+)
 OVERWRITE = typer.Option(False, "--overwrite", help="Replace an output folder that Limner made.")
 INTERRUPTED = 130
 PLAIN_SECONDS = 10.0
@@ -115,7 +120,8 @@ def run(
     listener: PlainListener | BarListener = BarListener() if sys.stderr.isatty() else PlainListener()
     try:
         try:
-            value = verb(listener)
+            with _tracebacks() if debug else nullcontext():
+                value = verb(listener)
         finally:
             listener.close()
     except (LimnerError, OSError, MemoryError, RuntimeError) as caught:
@@ -159,6 +165,19 @@ def explained(error: Exception) -> LimnerError | None:
             fix="check that it is there, whole, and open to you; --debug shows where it happened",
         )
     return None
+
+
+@contextmanager
+def _tracebacks() -> Iterator[None]:
+    """Errors that end the work on one picture, and not the call, show their tracebacks on stderr."""
+    handler = logging.StreamHandler()
+    unforeseen.LOG.addHandler(handler)
+    unforeseen.LOG.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        unforeseen.LOG.removeHandler(handler)
+        unforeseen.LOG.setLevel(logging.NOTSET)
 
 
 def print_scores(summary: dict[str, Any]) -> None:

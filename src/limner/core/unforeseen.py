@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 
 from limner.core.errors import LimnerError
+
+LOG = logging.getLogger("limner.unforeseen")  # its debug lines are the tracebacks
 
 
 class WorkerFailed(LimnerError):
@@ -20,6 +23,7 @@ def failed(error: Exception, *, tries: int = 1, fix: str) -> WorkerFailed:
     tries : how often the job was tried, >= 1.
     fix : what to do about it.
     """
+    LOG.debug("%s", error, exc_info=error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     often = f" in each of {tries} tries" if tries > 1 else ""
     return WorkerFailed(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from limner.data.csv_table import TableError, read_table
 from limner.data.stacks import stack_suffix
 
+__all__ = ["TableError", "bare_stem", "look_up", "names_of", "names_of_slice", "read_group_table"]
+
 IMAGE = "image"  # the column of the pictures
-ENCODINGS = ("utf-8-sig", "cp1252")  # the second is what Excel saves in Western Europe
-
-
-class TableError(ValueError):
-    """A table that cannot be used; the text says what was found."""
+_NNUNET, _CHANNEL = ("imagesTr", "imagesTs"), re.compile(r"(.+)_\d{4}")  # see `limner.data.nnunet`
 
 
 def read_group_table(path: Path, column: str) -> dict[str, str]:
@@ -22,7 +20,7 @@ def read_group_table(path: Path, column: str) -> dict[str, str]:
 
     Parameters
     ----------
-    path : CSV with commas or semicolons, in UTF-8 or Windows-1252, with a column ``image`` and
+    path : see `limner.data.csv_table.read_table`; with a column ``image`` and
     column : the column of the groups.
 
     Raises
@@ -30,34 +28,15 @@ def read_group_table(path: Path, column: str) -> dict[str, str]:
     OSError : the file cannot be opened.
     TableError : it is no such table, or names two groups for one picture.
     """
-    text = _text(path)
-    head = text.partition("\n")[0]
-    try:
-        reader = csv.DictReader(
-            io.StringIO(text, newline=""), delimiter=";" if ";" in head and "," not in head else ","
-        )
-        rows = [{(key or "").strip(): value for key, value in row.items() if key is not None} for row in reader]
-    except csv.Error as error:
-        raise TableError(f"no CSV file ({error})") from None
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    if IMAGE not in columns or column not in columns:
-        raise TableError(f"columns {', '.join(columns) or 'and rows are missing'}")
+    table = read_table(path)
+    if IMAGE not in table.columns or column not in table.columns:
+        raise TableError(f"columns {', '.join(table.columns) or 'and rows are missing'}")
     groups: dict[str, str] = {}
-    for row in rows:
-        name, group = (row[IMAGE] or "").replace("\\", "/").strip(), (row[column] or "").strip()
+    for _, row in table.rows:
+        name, group = row[IMAGE].replace("\\", "/"), row[column]
         if name and group and groups.setdefault(name, group) != group:
             raise TableError(f"two groups for {name}: {groups[name]} and {group}")
     return groups
-
-
-def _text(path: Path) -> str:
-    stored = path.read_bytes()
-    for encoding in ENCODINGS:
-        try:
-            return stored.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise TableError("neither UTF-8 nor Windows-1252")
 
 
 def bare_stem(name: str) -> str:
@@ -76,13 +55,19 @@ def bare_stem(name: str) -> str:
 def names_of(name: str) -> tuple[str, ...]:
     """What a table may call a picture: its path, with or without suffix, its file's name, and the stem of that.
 
+    In the folders of nnU-Net, where each channel is a file of its own, also the case.
+
     Examples
     --------
     >>> names_of("images/a.png")
     ('images/a.png', 'images/a', 'a.png', 'a')
+    >>> names_of("imagesTr/c0_0000.nii.gz")[-1]
+    'c0'
     """
     path, stem = PurePosixPath(name), bare_stem(name)
-    return tuple(dict.fromkeys((name, (path.parent / stem).as_posix(), path.name, stem)))
+    case = _CHANNEL.fullmatch(stem) if path.parent.name in _NNUNET else None
+    cases = (case.group(1),) if case else ()
+    return tuple(dict.fromkeys((name, (path.parent / stem).as_posix(), path.name, stem, *cases)))
 
 
 def names_of_slice(name: str, file: str) -> tuple[str, ...]:

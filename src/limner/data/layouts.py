@@ -9,7 +9,6 @@ Files that tell objects apart join them: `instance_layout`, `one_file_each`.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from limner.core.choices import nearest
 from limner.core.errors import DataError
+from limner.data.csv_table import TableError, read_table
 from limner.data.declared import Declared, read_declared
 from limner.data.images import SUFFIXES
 from limner.data.instance_layout import InstanceFiles, bare, is_in_instances, without_beside, without_ending
@@ -195,16 +195,12 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     DataError : not a CSV file with the columns image and mask, or without rows.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [
-                {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
-                for row in csv.DictReader(file)
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
+        table = read_table(path)
+    except (OSError, TableError) as error:
         raise DataError(
             f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
         ) from None
-    rows = [row for row in rows if any(row.values())]
+    rows = [{key.lower(): value for key, value in row.items()} for _, row in table.rows]
     if not rows or not {"image", "mask"} <= set(rows[0]):
         raise DataError(
             f"columns {', '.join(rows[0]) if rows else 'and rows missing'}",

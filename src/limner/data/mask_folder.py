@@ -40,7 +40,9 @@ def write_mask_folder(folder: Path, dataset: Dataset, *, listener: Listener) -> 
     masks = mask_names(names.values())
     ignore = IGNORE_8 if len(dataset.label_space) <= IGNORE_8 else IGNORE_16
     rows, has_unknown = [], False
-    is_listed = any(item.split for item in dataset.items)  # what a list of the source left out, this one leaves out, too
+    is_listed = any(
+        item.split for item in dataset.items
+    )  # what a list of the source left out, this one leaves out, too
     for done, item in enumerate(dataset.items, start=1):
         image, mask = PurePosixPath("images", names[item.name]), PurePosixPath("masks", masks[names[item.name]])
         has_unknown |= _write_mask(folder / mask, item, dataset, ignore)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 from collections import defaultdict
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from limner.core.errors import DataError
 from limner.data.annotated_set import Entry
+from limner.data.csv_table import TableError, read_table
 from limner.data.findings import Finding, counted, finding, shortened
 from limner.data.gathered import Gathered, Listed
 from limner.data.layouts import inside, split_name
@@ -42,19 +42,17 @@ def read_list(path: Path) -> tuple[Row, ...]:
 
     Raises
     ------
-    DataError : not a CSV file in UTF-8 with a column image; no rows; a row without an image, with a path out of the folder or with
-        an unknown split; some rows with a split and some without.
+    DataError : no table (see `limner.data.csv_table.read_table`) with a column image; no rows; a row without an image, with a
+        path out of the folder or with an unknown split; some rows with a split and some without.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-            cells = [(reader.line_num, _cells(row)) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = read_table(path)
+    except (OSError, TableError) as error:
         raise DataError(
             f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
         ) from None
-    cells = [(line, row) for line, row in cells if any(row.values())]
+    columns = [name.lower() for name in table.columns]
+    cells = [(line, {key.lower(): value for key, value in row.items()}) for line, row in table.rows]
     if not cells or "image" not in columns:
         raise DataError(
             "rows missing" if "image" in columns else f"columns {', '.join(columns) or 'missing'}",
@@ -76,10 +74,6 @@ def read_list(path: Path) -> tuple[Row, ...]:
             fix=f"fill in the split of {unset[0].image}",
         )  # fmt: skip
     return tuple(rows)
-
-
-def _cells(row: dict[str, str]) -> dict[str, str]:
-    return {(key or "").strip().lower(): (value or "").strip() for key, value in row.items() if key}
 
 
 def obey(found: Gathered, folder: Path, rows: Sequence[Row], *, is_one_file: bool = False) -> Gathered:
