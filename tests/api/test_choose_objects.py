@@ -15,6 +15,7 @@ from limner.core.objects import number_objects
 from limner.core.protocols import Silent
 from limner.core.sample import Sample
 from limner.training.object_targets import object_targets
+from tests.data.imagined import imagined
 
 SPACE = LabelSpace(("background", "cell"), things=("cell",))
 CONTRACT = InputContract(
@@ -59,3 +60,14 @@ def test_of_a_large_picture_the_middle_is_taken():
     part = chosen.middle_of(sample, 300)
     assert part.size_hw[0] * part.size_hw[1] <= 300 and part.objects.ids.max() == len(part.objects) == 17 * 17
     assert chosen.middle_of(sample, 2400) is sample
+
+
+@pytest.mark.parametrize(("side", "number"), [(1000, 6), (256, 40), (4000, 1)])
+def test_large_pictures_are_looked_at_from_the_whole_list(side, number):
+    dataset = imagined([f"{i:02d}" for i in range(60)])
+    facts = {
+        name: dataclasses.replace(fact, header=dataclasses.replace(fact.header, size_hw=(side, side)))
+        for name, fact in dataset.facts.items()
+    }
+    looked = chosen.looked_at(dataclasses.replace(dataset, facts=facts), dataset.items)
+    assert len(looked) == number and (number == 1 or looked[-1].name == "images/59.png")

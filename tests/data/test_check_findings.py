@@ -48,6 +48,22 @@ def test_changed_copies_leak_and_only_they_are_named(tmp_path):
     assert found(tmp_path, "NEAR_DUPLICATE").files == pairs[1]
 
 
+def test_patients_in_two_parts_are_told_when_only_names_know_them(tmp_path):
+    for i in range(12):
+        part = "test" if i % 4 == 3 else "train"
+        save(tmp_path / f"{part}/images/patient{i // 4}_s{i}.png", picture(i))
+        save(tmp_path / f"{part}/masks/patient{i // 4}_s{i}.png", labels(i))
+    leak = found(tmp_path, "SPLIT_LEAK")
+    assert (leak.level, leak.count) == (
+        "warning",
+        3,
+    ) and "3 of 3 groups in more than one split: patient0" in leak.message
+    for i in (3, 7, 11):
+        for folder in ("images", "masks"):
+            (tmp_path / f"test/{folder}/patient{i // 4}_s{i}.png").rename(tmp_path / f"test/{folder}/patient9_s{i}.png")
+    assert found(tmp_path, "SPLIT_LEAK") is None
+
+
 def test_an_exact_copy_with_another_mask_is_told(tmp_path):
     make_folder(tmp_path, count=12)
     save(tmp_path / "images/again.png", picture(3))

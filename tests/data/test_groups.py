@@ -38,6 +38,29 @@ def test_what_the_data_declare_goes_before_names():
     assert set(both.groups.values()) == {"1", "2"} and "from split.group_by = 'z(\\\\d)'" in both.words
 
 
+def volumes(names, slices=3):
+    """Slices of NIfTI files, each with its volume as group, as `expand_stacks` makes them."""
+    dataset = imagined([f"{name}/{z:04d}" for name in names for z in range(slices)], suffix="")
+    items = tuple(
+        dataclasses.replace(item, image=Path(f"images/{volume}.nii.gz"), frame=int(item.name[-4:]), group=volume)
+        for item in dataset.items
+        for volume in [item.name.split("/")[1]]
+    )
+    return dataclasses.replace(dataset, items=items)
+
+
+def test_who_is_in_several_volumes_goes_before_volumes():
+    seen = found(volumes([f"sub-{who}_ses-{time}" for who in (1, 2, 3, 4) for time in (1, 2)]))
+    assert set(seen.groups.values()) == {"sub-1", "sub-2", "sub-3", "sub-4"} and "4 groups seen in" in seen.words
+    alone = found(volumes([f"ct_{number}" for number in range(6)]))
+    assert alone.words == "by 6 volumes" and set(alone.groups.values()) == {f"ct_{number}" for number in range(6)}
+    named = volumes(["x", "y", "z"])
+    named = dataclasses.replace(named, items=tuple(dataclasses.replace(item, group="ann") for item in named.items))
+    assert found(named).words == "by 1 groups that the data declare"
+    numbers = found(volumes([f"{kind}_{number}" for kind in ("knee1", "hip2", "foot3") for number in range(3)]))
+    assert numbers.words == "by 9 volumes"  # a counter numbers volumes
+
+
 def with_patients(dataset, names):
     """Facts as a reader of DICOM headers would make them."""
 

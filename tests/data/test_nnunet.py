@@ -49,6 +49,37 @@ def test_tables_of_groups_may_name_cases(tmp_path):
     assert list(groups_by("csv:cases.csv:patient", dataset.items, root=tmp_path).values()) == ["P1", "P2"]
 
 
+@pytest.mark.parametrize(
+    "name", ["imagesTr/Tr{}_0000.png", "imagesTr/Tr{}_0001.png", "Tr{}_0000", "Tr{}", "imagesTr/Tr{}.png"]
+)
+def test_splits_csv_is_obeyed(tmp_path, name):
+    cases = ("a", "b_1", "c", "d")
+    write(tmp_path, {"background": 0, "axon": 1}, cases=cases)
+    rows = [
+        f"{name.format(case)},{part},P{i // 2}"
+        for i, (case, part) in enumerate(zip(cases, ("train", "val", "test"), strict=False))
+    ]
+    (tmp_path / "splits.csv").write_text("\n".join(["image,split,group", *rows, ",,", f"{name.format('z')},test,"]))
+    layout = open_layout(tmp_path)[1]
+    assert [(item.name[11:-9], item.split, item.group) for item in layout.items] == [
+        ("a", "train", "P0"), ("b_1", "val", "P0"), ("c", "test", "P1"),
+    ]  # fmt: skip
+    assert layout.split_rule == "given by splits.csv" and layout.unlisted == ("imagesTr/Trd_0000.png",)
+    assert len(layout.lonely_masks) == 1 and "line 6: no such case" in layout.lonely_masks[0]
+
+
+def test_a_list_of_groups_leaves_the_test_of_the_folders(tmp_path):
+    write(tmp_path, {"0": "background", "1": "spleen"}, channels=1, parts=("Tr", "Ts"))
+    (tmp_path / "splits.csv").write_text("image,group\nTra,P1\nTrb_1,P1\nTsa,P2\nTsb_1,P3\nTsa,P4\n")
+    layout = open_layout(tmp_path)[1]
+    assert layout.split_rule == "given by imagesTr and imagesTs"
+    assert [(item.split, item.group) for item in layout.items] == [("train", "P1")] * 2 + [
+        ("test", "P2"),
+        ("test", "P3"),
+    ]
+    assert layout.ambiguous == (("imagesTs/Tsa_0000.png", "splits.csv lines 4, 6"),)
+
+
 def test_the_decathlon_counts_labels_by_id_and_brings_a_test(tmp_path):
     write(tmp_path, {"0": "background", "1": "spleen"}, channels=1, parts=("Tr", "Ts"))
     _, layout = open_layout(tmp_path)

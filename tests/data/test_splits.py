@@ -73,6 +73,25 @@ def test_a_test_that_shares_the_groups_is_mirrored_by_validation(tmp_path):
     assert len(kinds) >= 4 and {item.group for item in split.part("train")} == {f"kind{k}" for k in range(6)}
 
 
+def test_one_picture_without_a_group_does_not_end_the_grouping(tmp_path):
+    rows = [(f"a{i:02d}", "test" if i >= 40 else "train", "" if i == 7 else f"g{i // 4}") for i in range(48)]
+    split = make_split(given(tmp_path, rows), rule=GIVEN, seed=0)
+    assert "by group" in split.rule and any("1 of 40 pictures have no group" in note for note in split.notes)
+    assert all(len(parts) == 1 for group, parts in by_group(split).items() if group)
+
+
+def test_patients_in_names_are_known_in_a_given_split(tmp_path):
+    """Their own, or shared with the test: as declared groups would be."""
+    own = [(f"patient{i // 4:02d}_{i % 4}", "test" if i >= 40 else "train", "") for i in range(48)]
+    split = make_split(given(tmp_path / "own", own), rule=GIVEN, seed=0)
+    assert "by group" in split.rule and len(by_group(split)) == 12
+    assert all(len(parts) == 1 for parts in by_group(split).values())
+    shared = [(f"patient{i // 4:02d}_{i % 4}", "test" if i % 4 == 3 else "train", "") for i in range(48)]
+    split = make_split(given(tmp_path / "shared", shared), rule=GIVEN, seed=0)
+    assert "by picture, since the given test shares its groups" in split.rule
+    assert {item.group for item in split.items} == {f"patient{p:02d}" for p in range(12)}
+
+
 def test_automatic_shares_and_seed(tmp_path):
     dataset = fill(tmp_path, [f"img{i:03d}" for i in range(40)])
     split = make_split(dataset, rule=AUTOMATIC, seed=0)

@@ -84,6 +84,7 @@ def test_nifti_slices_are_axial_whatever_the_stored_orientation(tmp_path):
     (tmp_path / "masks").mkdir()
     nibabel.save(nibabel.Nifti1Image(values, np.diag([2.0, 0.5, 4.0, 1])), tmp_path / "images" / "ct.nii.gz")
     turned = np.diag([-2.0, 0.5, 4.0, 1])  # the same volume, stored from right to left
+    turned[0, 3] = 8  # where the first stored voxel lies
     labels = (values > 0).astype(np.uint8)[::-1]
     nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(labels), turned), tmp_path / "masks" / "ct.nii.gz")
     _, layout = open_layout(tmp_path)
@@ -94,6 +95,45 @@ def test_nifti_slices_are_axial_whatever_the_stored_orientation(tmp_path):
     assert image[0, 0, 0] == values[0, 6, 1]  # the front is up, the patient's left column first
     np.testing.assert_array_equal(raw_mask(layout.items[1]).values, image[..., 0] > 0)
     assert spacing_of(tmp_path / "images" / "ct.nii.gz") == (0.5, 2.0)
+
+
+@pytest.mark.parametrize("other", ["mask", "channel"])
+@pytest.mark.parametrize("shift", [0.0, 0.2, 60.0])
+def test_volumes_that_would_be_turned_apart_are_refused(tmp_path, shift, other):
+    """An array saved without its picture's header holds the voxels in the picture's order and says otherwise."""
+    nibabel = pytest.importorskip("nibabel")
+    values = rng.integers(0, 900, (5, 7, 3)).astype(np.int16)
+    stored = np.diag([-1.0, -1.0, 2.0, 1])  # left, posterior, superior, as dcm2niix writes it
+    stored[:2, 3] = 4 + shift, 6
+    names = {
+        "mask": ("images/a.nii.gz", "masks/a.nii.gz"),
+        "channel": ("imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz"),
+    }
+    for name in names[other] + (("labelsTr/a.nii.gz",) if other == "channel" else ()):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        affine = np.diag([1.0, 1.0, 2.0, 1]) if name == names[other][1] else stored
+        turned = values[::-1, ::-1] if name == names[other][1] else values
+        nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(turned > 450).astype(np.int16), affine), tmp_path / name)
+    if other == "channel":
+        (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "spleen": 1}}')
+    if shift < 1:  # the headers agree, but for their rounding
+        item = open_layout(tmp_path)[1].items[1]
+        image = load_image(item)
+        np.testing.assert_array_equal(raw_mask(item).values if other == "mask" else image[..., 1], image[..., 0])
+        return
+    with pytest.raises(DataError, match=r"is stored LPS, .*nii.gz RAS") as error:
+        open_layout(tmp_path)
+    assert "image.affine" in error.value.fix
+
+
+def test_volumes_of_one_orientation_pair_voxel_by_voxel(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    values = rng.integers(0, 2, (5, 7, 3)).astype(np.int16)
+    for folder, affine in (("images", np.diag([0.7, 0.7, 5.0, 1])), ("masks", np.eye(4))):
+        (tmp_path / folder).mkdir()
+        nibabel.save(nibabel.Nifti1Image(values, affine), tmp_path / folder / "ct.nii.gz")
+    item = open_layout(tmp_path)[1].items[0]
+    np.testing.assert_array_equal(raw_mask(item).values, load_image(item)[..., 0])
 
 
 @pytest.mark.parametrize("with_background", [True, False])

@@ -177,6 +177,20 @@ def test_no_objects_at_all_can_be_planned():
     assert 0 < recipe.data.scale <= 1 and "no objects" in recipe.reasons["data.scale"]
 
 
+def test_objects_that_are_rare_without_others_decide_the_scale():
+    lesion = ClassFacts("lesion", images=10, share=0.0005, objects=12, width=(8.0, 12.0, 15.0, 20.0))
+    big = {"median_hw": (2048, 2048), "smallest_hw": (2048, 2048), "largest_hw": (2048, 2048), "num_images": 200}
+    alone, common = (
+        planned(classes=(lesion,), **big),
+        planned(classes=(dataclasses.replace(lesion, share=0.01),), **big),
+    )
+    assert alone.data.scale == common.data.scale and "12 px wide" in alone.reasons["data.scale"]
+    beside = dataclasses.replace(CELL, width=(90.0, 100.0, 110.0, 120.0))
+    assert (
+        planned(classes=(beside, lesion), names=("background", "cell", "lesion"), **big).data.scale < alone.data.scale
+    )
+
+
 def test_what_a_person_fixes_stays_and_later_rules_see_it():
     recipe = planned(overrides={"data.scale": 0.25, "augmentation.flip_y": False, "model.architecture": "fpn"})
     assert recipe.data.scale == 0.25 and recipe.data.patch_hw == (128, 192)  # 125 x 175 in multiples of 32

@@ -137,17 +137,25 @@ def _predict(bundle: Bundle, dataset: Dataset, items: Sequence[Item]) -> list[Se
     assert isinstance(segmenter, NetworkSegmenter)
     seen: list[Seen] = []
     pixels = 0
-    for whole in map(dataset.load, spread_evenly(items, MOST_PICTURES)):
+    for whole in map(dataset.load, looked_at(dataset, items)):
         sample = middle_of(whole, MOST_PIXELS)
-        pixels += sample.size_hw[0] * sample.size_hw[1]
-        if seen and pixels > MOST_PIXELS:
-            break
+        area = sample.size_hw[0] * sample.size_hw[1]
+        if seen and pixels + area > MOST_PIXELS:
+            continue  # a large one leaves room for smaller ones after it
+        pixels += area
         decoder = segmenter.decoder(whole.size_hw)
         assert decoder is not None
         maps = segmenter.native_maps(sample).astype(np.float16)
         objects = sample.objects or Objects.none(sample.size_hw)
         seen.append(Seen(maps, objects, sample.valid, decoder.scale))
     return seen
+
+
+def looked_at(dataset: Dataset, items: Sequence[Item]) -> list[Item]:
+    """As many pictures as fit at their median size, from the whole list: names next to each other are often of one patient."""
+    sizes = [dataset.facts[item.name].header.size_hw for item in items if item.name in dataset.facts]
+    usual = int(np.median([height * width for height, width in sizes])) if sizes else 1
+    return spread_evenly(items, min(MOST_PICTURES, max(1, MOST_PIXELS // max(1, usual))))
 
 
 def middle_of(sample: Sample, most: int) -> Sample:

@@ -141,7 +141,7 @@ def _check_decided(found: Annotated, to: str) -> None:
     if found.sets[0].is_prediction:
         raise DataError(
             f"{found.files[0].name} holds predictions with scores, not truth", expected="annotations that a person made",
-            where=where, fix="give it to `limner evaluate` as the model",
+            where=where, fix="export the annotations; or save the predictions as masks, and give their folder to `limner evaluate`",
         )  # fmt: skip
     if found.undecided and to not in WITHOUT_CLASSES:
         raise DataError(
@@ -221,16 +221,21 @@ def _annotation(item: Item) -> object:
 def _write_annotated(found: Annotated, src: Path, dst: Path, to: str, listener: Listener) -> tuple[Problem, ...]:
     parts = given_splits(found)
     same = len(found.sets) == 1 and found.sets[0].format == to
+    kept = [  # no other format can say that nobody has looked at a picture
+        (entry, name)
+        for entry, name in zip(found.entries, entry_names(found), strict=True)
+        if entry.annotation.is_annotated or found.format == to
+    ]
     merged = AnnotationSet(
         found.format,
         tuple(
             dataclasses.replace(entry.annotation, subset=entry.annotation.subset or parts.get(id(entry), ""))
-            for entry in found.entries
+            for entry, _ in kept
         ),
         tuple(dict.fromkeys(name for one in found.sets for name in one.classes)) or found.classes(),
         record=found.sets[0].record if same else _stated(found, declared_for(src)),
     )
-    pictures = [_picture(found, entry, name) for entry, name in zip(found.entries, entry_names(found), strict=True)]
+    pictures = [_picture(found, entry, name) for entry, name in kept]
     return write_annotation_folder(dst, merged, pictures, FORMATS[to], listener=listener)
 
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from limner.core.annotation import Points
+from limner.core.annotation import Points, Problem
+from limner.data.annotated_findings import unanswered
 from limner.data.annotated_set import Annotated
 from limner.data.dataset import Dataset
+from limner.data.findings import counted, shortened
 
 
 def annotation_summary(found: Annotated) -> dict[str, Any]:
     """What annotation files hold; files that cannot be read stand with the refused objects."""
-    images = [image for one in found.sets for image in one.images]
+    images = [entry.annotation for entry in found.entries]
+    bare = unanswered(found)
+    text = f"{counted(len(bare), 'picture')} that nobody has annotated yet, or that were skipped: {shortened(bare)}"
+    left = [Problem("not-annotated", text, str(found.files[0]))] if bare else []
     regions = [region for entry in found.entries for region in entry.annotation.regions]
     return {
         "format": found.format,
         "images": len(images),
-        "images_without_objects": sum(not image.regions for image in images),
+        "images_without_objects": sum(not image.regions for image in images if image.is_annotated),
         "objects": len(regions),
         "classes": dict(Counter(region.label for region in regions)),
         "shapes": dict(Counter(region.kind for region in regions)),
         "points_without_area": sum(isinstance(region.shape, Points) for region in regions),
         "missing_images": [entry.annotation.image for entry in found.missing],
-        "warnings": [problem.as_dict() for problem in (*found.undecided, *found.doubts, *found.all_warnings)],
+        "warnings": [problem.as_dict() for problem in (*found.undecided, *found.doubts, *found.all_warnings, *left)],
         "refused": [problem.as_dict() for problem in found.all_refused],
     }
 

@@ -165,6 +165,7 @@ class Annotation(_ByContent):
     attributes : answers about the whole picture, flags and tags.
     record : the record as read, without its regions.
     where : place in the file.
+    is_annotated : False where nobody has answered yet: then it says nothing, not that nothing is there.
     """
 
     image: str
@@ -176,6 +177,7 @@ class Annotation(_ByContent):
     attributes: Mapping[str, Any] = field(default_factory=dict)
     record: Any = None
     where: str = ""
+    is_annotated: bool = True
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,9 @@ def _pictures_folder(files: Sequence[Path]) -> Path:
 def _is_drawing(name: str, kept: Sequence[tuple[Path, AnnotationSet]]) -> bool:
     """The file is not a picture but a mask that an annotation file refers to (LabelMe XML, COCO panoptic)."""
     parts = {part.lower() for part in PurePosixPath(name).parts[:-1]}
-    return bool(parts & {"masks", "scribbles"}) or any(path.stem.lower() in parts for path, _ in kept)
+    return bool(parts & {"masks", "scribbles"}) or any(
+        one.format == "coco-panoptic" and path.stem.lower() in parts for path, one in kept
+    )
 
 
 def layout_of(annotated: Annotated, declared: Declared, *, with_unlisted: bool = False) -> Layout:
@@ -149,7 +151,7 @@ def layout_of(annotated: Annotated, declared: Declared, *, with_unlisted: bool =
     listed = gathered.listed if gathered else None
     items = []
     for entry, name in zip(annotated.entries, entry_names(annotated), strict=True):
-        if not entry.match.picture and entry.annotation.pixels is None:
+        if (not entry.match.picture and entry.annotation.pixels is None) or not entry.annotation.is_annotated:
             continue
         if listed and name not in listed.parts and not with_unlisted:
             continue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from limner.core.annotation import Box, Points, Problem
 from limner.data.annotated_set import BOXES_LOCATE, Annotated
-from limner.data.findings import Finding, Level
+from limner.data.findings import Finding, Level, counted, shortened
 
 MOST_SHOWN = 5
 
@@ -30,6 +30,9 @@ def findings_of(annotated: Annotated) -> list[Finding]:
         text = f"{len(annotated.unused)} pictures are in no annotation file and are not used"
         fix = "annotate them, an empty picture too"
         found.append(Finding("UNPAIRED_IMAGE", "warning", len(annotated.unused), text, annotated.unused, fix))
+    if bare := unanswered(annotated):
+        text = f"{counted(len(bare), 'picture')} without anybody's answer, open or skipped, are not used: {shortened(bare)}"
+        found.append(Finding("UNPAIRED_IMAGE", "warning", len(bare), text, bare, "annotate them, an empty picture too"))
     for problem in annotated.undecided:
         fix = 'name the attribute in limner.toml: class_attribute = "...", or default_class = "..."'
         found.append(Finding("UNKNOWN_VALUE", "error", 1, problem.message, (problem.file,), fix))
@@ -39,6 +42,11 @@ def findings_of(annotated: Annotated) -> list[Finding]:
     found += _told(annotated.all_refused, "UNREADABLE", "objects cannot be used and are left out")
     found += _told(annotated.all_warnings, "MASK_VALUES", "places were put right or need a look")
     return [*found, *_without_outline(annotated)]
+
+
+def unanswered(annotated: Annotated) -> tuple[str, ...]:
+    """The pictures that the files name without anybody's answer."""
+    return tuple(entry.annotation.image for entry in annotated.entries if not entry.annotation.is_annotated)
 
 
 def _told(problems: Sequence[Problem], code: str, what: str, *, level: Level = "warning") -> list[Finding]:

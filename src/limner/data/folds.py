@@ -11,7 +11,7 @@ import csv
 import dataclasses
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from limner.core.files import write_text
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset
 from limner.data.dealing import deal
-from limner.data.layouts import Item
+from limner.data.layouts import Item, read_rows
 from limner.data.splits import (
     Split,
     about_test,
@@ -40,6 +40,8 @@ from limner.data.splits import (
     split_checksum,
 )  # fmt: skip
 from limner.data.stratify import Unit, make_units, presence
+
+FOLDS_FILE = "folds.csv"  # in the folder of a cross-validation, beside its split
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def deal_folds(dataset: Dataset, *, rule: SplitPart, seed: int, folds: int) -> F
     items = by_name(dataset.items)
     pool = [item for item in items if not (given and item.split == "test")]
     found = grouping_of(dataset, pool, rule)
-    by_picture = given and shares_groups(dataset, pool, found.groups)
+    by_picture = given and shares_groups(dataset, pool, found.groups, rule)
     groups = {} if by_picture else found.groups
     units = make_units(pool, groups, dataset.facts, dataset.alike)
     words = "by picture, since the given test shares its groups with training" if by_picture else found.words
@@ -266,3 +268,25 @@ def read_fold_numbers(path: Path) -> dict[str, int]:
             f"{path.name} cannot be read: {error!r}", expected="the file as it was written", where=str(path),
             fix="start the cross-validation again in a new folder",
         ) from None  # fmt: skip
+
+
+def read_held_out(path: Path, split: Collection[str]) -> dict[str, dict[str, str]]:
+    """Rows of the pictures that a fold holds out of its split altogether, which only ``inner_val_share`` does; their part is empty.
+
+    Parameters
+    ----------
+    path : as `write_folds` wrote it.
+    split : names in the split of one of these folds.
+
+    Returns
+    -------
+    ``image mask split group`` by name; empty where there is no such file, and where it is of other pictures.
+
+    Raises
+    ------
+    DataError : the file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    rows = {row["image"]: {**row, "split": ""} for row in read_rows(path)}
+    return {name: row for name, row in rows.items() if name not in split} if set(split) <= rows.keys() else {}

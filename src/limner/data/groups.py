@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import SplitPart
-from limner.data.group_table import TableError, look_up, names_of, names_of_slice, read_group_table
+from limner.data.group_table import TableError, bare_stem, look_up, names_of, names_of_slice, read_group_table
 from limner.data.layouts import Item
-from limner.data.name_groups import first_match, folder_of, guess_groups, names_show, stem_of
+from limner.data.name_groups import BEFORE_COUNTER, Shown, first_match, folder_of, guess_groups, names_show, stem_of
+from limner.data.stacks import VOLUME_SUFFIXES, stack_suffix
 from limner.data.survey import Facts
 
 __all__ = ["Grouping", "find_groups", "groups_by", "guess_groups", "patients"]
@@ -58,12 +59,15 @@ def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, F
         groups = groups_by(rule.group_by, items, facts=facts, root=root)
         return Grouping(groups, f"by {len(set(groups.values()))} groups from split.group_by = {rule.group_by!r}")
     declared = {item.name: item.group for item in items}
-    if any(declared.values()):
+    volumes = {item.name: item.group for item in items if is_volume(item)}
+    if any(group for name, group in declared.items() if name not in volumes):
         return _partly(declared, "groups that the data declare")
     named = patients(items, facts)
     if any(named.values()):
         return _partly(named, "patients that the files name")
     shown = names_show(items)
+    if volumes and not _are_of_volumes(shown, volumes):
+        return _partly(declared, "volumes")
     told = tuple(note for note in (shown.too_few, shown.odd) if note)
     if not shown.groups:
         return Grouping({}, "by picture" + (f" ({shown.aside})" if shown.aside else ""), told)
@@ -71,6 +75,35 @@ def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, F
     example = f'{first} is of group {shown.groups[first]}; split.group_by = "none" switches it off'
     words = f"by {len(set(shown.groups.values()))} groups seen in {shown.seen} ({example})"
     return Grouping(shown.groups, words, told)
+
+
+def sure_groups(items: Sequence[Item], facts: Mapping[str, Facts]) -> dict[str, str]:
+    """The group of each picture as far as it needs no guess, by item name; a picture may have none.
+
+    As the data declare them, else the patients of the files' headers, else words such as patient in names, else volumes.
+    """
+    declared = {item.name: item.group for item in items}
+    volumes = {item.name: item.group for item in items if is_volume(item)}
+    named = patients(items, facts)
+    if any(group for name, group in declared.items() if name not in volumes):
+        return declared
+    if any(named.values()):
+        return named
+    shown = names_show(items)
+    return dict(shown.groups) if shown.strong and (not volumes or _are_of_volumes(shown, volumes)) else declared
+
+
+def is_volume(item: Item) -> bool:
+    """Its group is the name of its own file, which nobody declared: slices of a volume belong together."""
+    return stack_suffix(item.image.name) in VOLUME_SUFFIXES and item.group == bare_stem(item.image.name)
+
+
+def _are_of_volumes(shown: Shown, volumes: Mapping[str, str]) -> bool:
+    """Whether names tell who is in several volumes, as ``sub-01_ses-1`` and ``sub-01_ses-2`` do; counters number volumes."""
+    if not shown.groups or shown.seen == BEFORE_COUNTER:
+        return False
+    together = {(volume, shown.groups[name]) for name, volume in volumes.items()}
+    return len(together) == len(set(volumes.values())) > len(set(shown.groups.values()))
 
 
 def _partly(groups: Mapping[str, str], what: str) -> Grouping:

@@ -74,7 +74,13 @@ def _joined(records: Sequence[Entry]) -> tuple[Entry, int]:
     if not part_of(first):
         subset = next((part for record in records if (part := part_of(record))), subset)
     return dataclasses.replace(
-        first, annotation=dataclasses.replace(first.annotation, regions=tuple(regions), subset=subset)
+        first,
+        annotation=dataclasses.replace(
+            first.annotation,
+            regions=tuple(regions),
+            subset=subset,
+            is_annotated=any(record.annotation.is_annotated for record in records),
+        ),
     ), num_repeated
 
 

@@ -14,16 +14,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from limner.core.choices import nearest
 from limner.core.errors import DataError
-from limner.data.csv_table import TableError, read_table
 from limner.data.declared import Declared, read_declared
 from limner.data.images import SUFFIXES
 from limner.data.instance_layout import InstanceFiles, bare, is_in_instances, without_beside, without_ending
 from limner.data.items import Item, Layout
 from limner.data.matching import walk_pictures
 from limner.data.nnunet import is_nnunet, nnunet_layout
+from limner.data.nnunet_list import as_listed
 from limner.data.one_file_each import find_one_file_each
+from limner.data.split_rows import SPLITS, numbered_rows, read_rows, split_name, unset_splits
 from limner.data.stack_layout import npy_roles
 
 __all__ = [
@@ -54,7 +54,6 @@ MASK_ENDINGS = (
     "_gt",
     "-gt",
 )
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass
@@ -79,7 +78,8 @@ def find_layout(root: Path) -> Layout:
         )  # fmt: skip
     declared = read_declared(root)
     if is_nnunet(root) and not declared.pairs:
-        return nnunet_layout(root, declared)
+        layout = nnunet_layout(root, declared)
+        return as_listed(layout, root) if (root / "splits.csv").is_file() else layout
     if declared.instances and not (root / declared.instances).is_dir():
         raise DataError(
             f"no folder {declared.instances}", expected="the folder of object numbers", where=declared.where,
@@ -147,7 +147,7 @@ def _from_csv(root: Path, declared: Declared, files: list[str], instances: Insta
     where = str(root / "splits.csv")
     items, lonely_images, lonely_masks = [], [], []
     rows_of: dict[str, list[int]] = defaultdict(list)
-    for number, row in enumerate(read_rows(root / "splits.csv"), start=2):
+    for number, row in numbered_rows(root / "splits.csv"):
         name, mask_name = row["image"].replace("\\", "/"), row["mask"].replace("\\", "/")
         rows_of[name].append(number)
         image = inside(root, name, f"{where}, line {number}")
@@ -165,13 +165,8 @@ def _from_csv(root: Path, declared: Declared, files: list[str], instances: Insta
         for name, numbers in rows_of.items()
         if len(numbers) > 1
     )
+    unset_splits([(item.name, item.split) for item in items], where)
     given = {item.split for item in items}
-    if "" in given and len(given) > 1:
-        unset = [item.name for item in items if not item.split]
-        raise DataError(
-            f"{len(unset)} rows without a split, {len(items) - len(unset)} with one",
-            expected="train, val or test in every row, or in none", where=where, fix=f"fill in the split of {unset[0]}",
-        )  # fmt: skip
     folders = {PurePosixPath(item.name).parent for item in items}
     listed = set(rows_of) | {item.mask.relative_to(root).as_posix() for item in items if item.mask}
     unlisted = tuple(file for file in files if file not in listed and PurePosixPath(file).parent in folders)
@@ -185,41 +180,6 @@ def _from_csv(root: Path, declared: Declared, files: list[str], instances: Insta
         rule,
         declared,
     )
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a split file, every column present, blanks stripped.
-
-    Raises
-    ------
-    DataError : not a CSV file with the columns image and mask, or without rows.
-    """
-    try:
-        table = read_table(path)
-    except (OSError, TableError) as error:
-        raise DataError(
-            f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
-        ) from None
-    rows = [{key.lower(): value for key, value in row.items()} for _, row in table.rows]
-    if not rows or not {"image", "mask"} <= set(rows[0]):
-        raise DataError(
-            f"columns {', '.join(rows[0]) if rows else 'and rows missing'}",
-            expected="image,mask,split,group", where=str(path), fix="write the first line as image,mask,split,group",
-        )  # fmt: skip
-    return [{column: row.get(column, "") for column in ("image", "mask", "split", "group")} for row in rows]
-
-
-def split_name(text: str, where: str) -> str:
-    """``train``, ``val``, ``test`` or empty from what people write.
-
-    Raises
-    ------
-    DataError : another word.
-    """
-    word = text.lower()
-    if word and word not in SPLITS:
-        raise DataError(f"split '{text}'", expected="train, val or test", where=where, fix=nearest(word, SPLITS))
-    return SPLITS.get(word, "")
 
 
 def _from_folders(root: Path, declared: Declared, files: list[str], instances: InstanceFiles) -> Layout:

@@ -42,6 +42,8 @@ _KINDS = frozenset({  # folders that say how a picture was made, not of whom
     "ct", "mr", "mri", "pet", "he", "ihc",
 })  # fmt: skip
 
+BEFORE_COUNTER = "file names before the last counter"
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -54,6 +56,7 @@ class Shown:
     aside : what else was seen and is not acted on, as half a sentence; empty as a rule.
     too_few : a sentence where names show fewer than three groups, which cannot be kept apart.
     odd : a sentence where most names, but not all, have a word such as patient.
+    strong : a word such as patient names the groups, so that little of the guess is a guess.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +64,7 @@ class Shown:
     aside: str = ""
     too_few: str = ""
     odd: str = ""
+    strong: bool = False
 
 
 def guess_groups(items: Sequence[Item]) -> tuple[dict[str, str], str]:
@@ -86,7 +90,7 @@ def names_show(items: Sequence[Item]) -> Shown:
     found = [_by_words(words, paths) for words in (*_WHO, "|".join(_WHO))]
     for named in found:
         if _believed(named, strong=True):
-            return Shown(_plain(named), _where(named, stems))
+            return Shown(_plain(named), _where(named, stems), strong=True)
     odd, said = "", dict[str, str]()
     for named in found:
         known = {name: group for name, group in named.items() if group}
@@ -96,13 +100,18 @@ def names_show(items: Sequence[Item]) -> Shown:
         obeyed = len(alone) <= MOST_ODD * len(named)
         odd, said = (odd, said) if odd else (_odd(known, sorted(alone), obeyed=obeyed), known)
         if obeyed:
-            return Shown(_plain({**named, **alone}), _where(known, stems), odd=_odd(known, sorted(alone), obeyed=True))
+            return Shown(
+                _plain({**named, **alone}),
+                _where(known, stems),
+                odd=_odd(known, sorted(alone), obeyed=True),
+                strong=True,
+            )
     rules: tuple[tuple[str, Callable[[], Mapping[str, str]]], ...] = (
         ("names of videos", lambda: {name: first_match(_VIDEO, path) for name, path in paths.items()}),
         ("folder names", lambda: _by_folder(bases)),
         ("the files that hold several pictures", lambda: {i.name: i.image.name * (i.frame is not None) for i in items}),
         ("left and right of one number", lambda: {name: first_match(_SIDES, stem) for name, stem in stems.items()}),
-        ("file names before the last counter", lambda: _by_series(stems)),
+        (BEFORE_COUNTER, lambda: _by_series(stems)),
     )
     for seen, find in rules:
         groups = find()

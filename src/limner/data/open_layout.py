@@ -30,7 +30,7 @@ def open_layout(data: Path) -> tuple[Path, Layout]:
         raise DataError(
             f"{found.files[0].name} holds predictions with scores, not truth",
             expected="annotations that a person made", where=str(found.files[0]),
-            fix="give it to `limner evaluate` as the model, or export the annotations",
+            fix="export the annotations; or save the predictions as masks, and give their folder to `limner evaluate`",
         )  # fmt: skip
     layout = layout_of(found, declared_for(data))
     if data.is_dir() and found.format == PANOPTIC:

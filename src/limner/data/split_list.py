@@ -14,8 +14,9 @@ from limner.data.annotated_set import Entry
 from limner.data.csv_table import TableError, read_table
 from limner.data.findings import Finding, counted, finding, shortened
 from limner.data.gathered import Gathered, Listed
-from limner.data.layouts import inside, split_name
+from limner.data.layouts import inside
 from limner.data.picture_names import entry_names
+from limner.data.split_rows import split_name, unset_splits
 
 FILE_NAME = "splits.csv"
 
@@ -66,13 +67,7 @@ def read_list(path: Path) -> tuple[Row, ...]:
         split = split_name(row.get("split", ""), where)
         image, mask = (row.get(column, "").replace("\\", "/") for column in ("image", "mask"))
         rows.append(Row(line, PurePosixPath(image).as_posix(), mask, split, row.get("group", "")))
-    unset = [row for row in rows if not row.split]
-    if unset and len(unset) < len(rows):
-        raise DataError(
-            f"{len(unset)} rows without a split, {len(rows) - len(unset)} with one",
-            expected="train, val or test in every row, or in none", where=str(path),
-            fix=f"fill in the split of {unset[0].image}",
-        )  # fmt: skip
+    unset_splits([(row.image, row.split) for row in rows], str(path))
     return tuple(rows)
 
 

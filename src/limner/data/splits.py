@@ -21,8 +21,9 @@ from limner.core.errors import DataError, RecipeError
 from limner.core.files import write_text
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset
-from limner.data.groups import Grouping, find_groups
-from limner.data.layouts import Item, read_rows, split_name
+from limner.data.groups import Grouping, find_groups, sure_groups
+from limner.data.layouts import Item
+from limner.data.split_rows import numbered_rows, read_rows, split_name
 from limner.data.stratify import Unit, draw, make_units, presence
 
 __all__ = [
@@ -146,7 +147,7 @@ def read_split(path: Path, dataset: Dataset) -> Split:
     """
     known = {item.name: item for item in dataset.items}
     items = []
-    for number, row in enumerate(read_rows(path), start=2):
+    for number, row in numbered_rows(path):
         where = f"{path}, line {number}"
         if row["image"] not in known:
             raise DataError(
@@ -172,37 +173,52 @@ def _given(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], st
         )  # fmt: skip
     if not counts["val"]:
         train = [item for item in items if item.split == "train"]
-        chosen, how = _validation(dataset, train, rule, seed)
+        chosen, how, told = _validation(dataset, train, rule, seed)
+        notes += told
         items = [dataclasses.replace(item, split="val") if item.name in chosen else item for item in items]
         words += f"; {len(chosen)} of {len(train)} training pictures are validation, {how}"
     if not counts["test"]:
         notes.append(
             "the data bring no test pictures; scores are on validation, which chose the model, and are too good"
         )
+    if not rule.group_by:  # the intervals of scores draw groups
+        groups = sure_groups(items, dataset.facts)
+        items = [dataclasses.replace(item, group=groups.get(item.name, "")) for item in items]
     return items, words, notes
 
 
-def shares_groups(dataset: Dataset, train: Sequence[Item], groups: Mapping[str, str]) -> bool:
+def shares_groups(dataset: Dataset, train: Sequence[Item], groups: Mapping[str, str], rule: SplitPart) -> bool:
     """Whether most groups of the training pictures are in the given test as well.
 
     The test then asks about new pictures of known groups, and so must validation
     (docs/decisions/0006-validation-like-the-test.md).
     """
     named = {groups.get(item.name, "") for item in train}
-    tested = {item.group for item in dataset.items if item.split == "test"}
+    test = [item for item in dataset.items if item.split == "test"]
+    tested = {item.group for item in test}
+    if any(named) and not any(tested):  # headers or names tell them, of the test as well
+        try:
+            both = grouping_of(dataset, [*train, *test], rule).groups
+        except RecipeError:  # a rule that knows the training pictures alone
+            both = {}
+        tested = {both.get(item.name, "") for item in test}
+        named = {both.get(item.name, "") for item in train}
     return sum(name in tested for name in named if name) > len(named) / 2
 
 
-def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: int) -> tuple[set[str], str]:
-    """Names of the training pictures that validate, and by what they were chosen.
+def _validation(
+    dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: int
+) -> tuple[set[str], str, tuple[str, ...]]:
+    """Names of the training pictures that validate, by what they were chosen, and what else has to be known.
 
     By group where there are enough of them, else by picture, and then with every group in it as far as possible where
     `shares_groups` says so. Copies stay together in any case.
     """
-    groups = grouping_of(dataset, train, rule).groups
-    sizes = Counter(groups.values())
-    shared = shares_groups(dataset, train, groups)
-    by_group = len(sizes) >= FEWEST_GROUPS and len(sizes) < len(train) and "" not in sizes and not shared
+    found = grouping_of(dataset, train, rule)
+    groups = found.groups
+    sizes = Counter(group for group in groups.values() if group)
+    shared = shares_groups(dataset, train, groups, rule)
+    by_group = len(sizes) >= FEWEST_GROUPS and len(sizes) < len(train) and not shared
     units = make_units(train, groups if by_group else {}, dataset.facts, dataset.alike)
     if len(units) < 2 and len(train) > 1:
         units = [(item,) for item in train]
@@ -217,7 +233,7 @@ def _validation(dataset: Dataset, train: Sequence[Item], rule: SplitPart, seed: 
     how = f"chosen by group ({len(chosen)} of {len(units)})" if by_group else "chosen by picture"
     if shared:
         how += ", since the given test shares its groups with training"
-    return {item.name for unit in chosen for item in unit}, how
+    return {item.name for unit in chosen for item in unit}, how, found.notes
 
 
 def _automatic(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], str, list[str]]:

@@ -6,11 +6,12 @@ import dataclasses
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from limner.core.errors import DataError
 from limner.data.items import Item
 from limner.data.stacks import STACK_SUFFIXES, VOLUME_SUFFIXES, num_frames, stack_suffix
+from limner.data.volume_place import check_same_place
 
 _IMAGES = re.compile(r"(?:^|[-_])(?:x|images?|imgs?|data)(?=$|[-_])", re.IGNORECASE)
 _MASKS = re.compile(r"(?:^|[-_])(?:y|masks?|labels?|gt|targets?)(?=$|[-_])", re.IGNORECASE)
@@ -41,12 +42,12 @@ def npy_roles(files: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, lis
 def expand_stacks(items: Sequence[Item]) -> tuple[Item, ...]:
     """Each item of several frames as one item a frame; the others as they are.
 
-    Slices of a volume get it as their group where they have none. A file that cannot be read stays
-    one item, which the survey then names.
+    Slices of a volume get it as their group where they have none (see `limner.data.groups.is_volume`). A file that cannot be
+    read stays one item, which the survey then names.
 
     Raises
     ------
-    DataError : image and mask hold different numbers of frames; both are named.
+    DataError : image and mask hold different numbers of frames, or are volumes of different places; both are named.
     MachineError : the extra for medical files is not installed.
     """
     expanded = []
@@ -60,6 +61,8 @@ def expand_stacks(items: Sequence[Item]) -> tuple[Item, ...]:
         except DataError:
             expanded.append(item)
             continue
+        files = (item.mask, item.instances, *item.channels)
+        check_same_place(item.image, [path for path in files if isinstance(path, Path)])
         if count == 1:
             expanded.append(dataclasses.replace(item, group=group))
             continue

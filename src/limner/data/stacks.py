@@ -227,7 +227,7 @@ def _volume(stamp: tuple[str, int, int]) -> npt.NDArray[Any]:
 
 
 def _nifti(stamp: tuple[str, int, int]) -> Any:
-    nibabel = _medical("nibabel")
+    nibabel = medical_package("nibabel")
     try:
         return nibabel.as_closest_canonical(nibabel.load(stamp[0]))
     except Exception as error:  # nibabel raises anything from ImageFileError to struct.error on damaged files
@@ -236,7 +236,7 @@ def _nifti(stamp: tuple[str, int, int]) -> Any:
 
 @functools.lru_cache(maxsize=8)
 def _dicom(stamp: tuple[str, int, int]) -> npt.NDArray[Any]:
-    pydicom = _medical("pydicom")
+    pydicom = medical_package("pydicom")
     try:
         file = pydicom.dcmread(stamp[0])
         values: npt.NDArray[Any] = file.pixel_array.astype(np.float32)
@@ -258,7 +258,7 @@ def _number(file: Any, name: str, default: float) -> float:
 
 
 def _dicom_header(path: Path) -> Any:
-    pydicom = _medical("pydicom")
+    pydicom = medical_package("pydicom")
     try:
         return pydicom.dcmread(path, stop_before_pixels=True)
     except Exception as error:  # as above
@@ -272,7 +272,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
     )  # fmt: skip
 
 
-def _medical(name: str) -> Any:
+def medical_package(name: str) -> Any:
     """The package `name` of the extra; imported late, since most installs lack it."""
     import importlib
 

@@ -18,7 +18,7 @@ from limner.planning.object_rules import choose_diameter, choose_head, choose_mi
 MULTIPLE = 32  # the encoder halves five times
 DETAIL_PIXELS = 14.0  # wanted width at working scale of objects that a quarter of the pictures' area is thinner than,
 THINNEST_PIXELS = 4.0  # and of those that a tenth is thinner than
-RARE = 0.002  # classes with a smaller share of the pixels do not decide the scale
+RARE = 0.002  # classes with a smaller share of the pixels do not decide the scale where there are others
 NEARLY_WHOLE = 0.85  # a scale between this and its inverse is not worth the blur
 LARGEST_SCALE = 1.5  # objects of a few pixels are enlarged, as far as the budget allows
 FLIP_AREA = 300_000  # working pixels up to which a picture is also predicted mirrored
@@ -71,7 +71,7 @@ def working_scale(s: Situation) -> Choice:
     area = height * width
     often = math.sqrt(max(SMALLEST_AREA, s.pixels / (s.facts.num_images * VIEWS)) / area)
     affordable = max(often, math.sqrt(s.pixels / (s.facts.num_images * DETAIL_VIEWS) / area))
-    seen = [c.width for c in s.facts.classes if c.images and c.share > RARE and math.isfinite(c.width[0])]
+    seen = _widths(s)
     thin, thinnest = min((w[1] for w in seen), default=math.inf), min((w[0] for w in seen), default=math.inf)
     detail = min(max(DETAIL_PIXELS / thin, THINNEST_PIXELS / thinnest), affordable)
     scale = max(min(1.0, often), min(LARGEST_SCALE, detail))
@@ -83,6 +83,12 @@ def working_scale(s: Situation) -> Choice:
     if detail < often:
         kept += "; smaller pictures are seen more often"
     return Choice(round(scale, 3), f"{kept} ({where})")
+
+
+def _widths(s: Situation) -> list[tuple[float, ...]]:
+    """Widths of the classes whose objects can be measured: of the rare ones only where all are."""
+    known = [c for c in s.facts.classes if c.images and math.isfinite(c.width[0])]
+    return [c.width for c in known if c.share > RARE] or [c.width for c in known]
 
 
 def patch_size(s: Situation) -> Choice:
@@ -182,10 +188,7 @@ def flip_x(s: Situation) -> Choice:
 
 def zoom(s: Situation) -> tuple[float, float]:
     """Smallest and largest zoom: the wider, the more the sizes of objects differ."""
-    ratios = [
-        c.width[3] / c.width[0] for c in s.facts.classes if c.images and c.share > RARE and math.isfinite(c.width[0])
-    ]
-    ratio = max(ratios, default=2.0)
+    ratio = max((width[3] / width[0] for width in _widths(s)), default=2.0)
     return (0.6, 1.7) if ratio > 4 else (0.7, 1.4)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from limner.data.checks.evidence import Evidence
 from limner.data.findings import Finding, counted, finding, shortened
+from limner.data.groups import sure_groups
 from limner.data.layouts import Item
 from limner.data.near_duplicates import near_duplicates
 from limner.data.survey import Facts
@@ -87,15 +88,19 @@ def changed_copies(evidence: Evidence) -> list[Finding]:
 
 
 def broken_groups(evidence: Evidence) -> list[Finding]:
-    """Groups in more than one given split."""
+    """Groups in more than one given split: declared ones, patients of headers, those that names call patient or the like."""
     splits: dict[str, set[str]] = defaultdict(set)
-    for item in evidence.layout.items:
-        if item.group and item.split:
-            splits[item.group].add(item.split)
+    split_of = evidence.split_of()
+    if len({part for part in split_of.values() if part}) < 2:
+        return []
+    groups = sure_groups(evidence.layout.items, evidence.facts)
+    for name, group in groups.items():
+        if group and split_of[name]:
+            splits[group].add(split_of[name])
     broken = {group for group, names in splits.items() if len(names) > 1}
     if not broken:
         return []
-    files = [item.name for item in evidence.layout.items if item.group in broken]
+    files = [name for name, group in groups.items() if group in broken]
     text = f"{len(broken)} of {counted(len(splits), 'group')} in more than one split: {', '.join(sorted(broken)[:8])}"
     fix = "keep a group in one split, else the score says little about new groups"
     return [finding("SPLIT_LEAK", "warning", text, files, fix, count=len(broken))]

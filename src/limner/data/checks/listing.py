@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from limner.data.checks.evidence import Evidence
 from limner.data.findings import Finding, counted, finding, shortened
-from limner.data.layouts import read_rows
+from limner.data.split_rows import numbered_rows
 
 Rows = dict[str, list[tuple[int, str]]]
 
@@ -18,7 +18,7 @@ def rows_in_two_splits(evidence: Evidence) -> Rows:
         return {}
     named = {files[0] for files in evidence.layout.ambiguous}
     rows: Rows = defaultdict(list)
-    for line, row in enumerate(read_rows(path), start=2):
+    for line, row in numbered_rows(path, masks=False):
         name = row["image"].replace("\\", "/")
         if name in named:
             rows[name].append((line, row["split"].lower()))

@@ -96,7 +96,7 @@ def _image(task: Mapping[str, Any], answers: Answers, where: str, ledger: Ledger
         ledger.warn("no-size", text, where)
     return Annotation(
         picture_of(task), tuple(regions), size_hw, attributes=attributes,
-        record={**answers.record, "rest": rest}, where=where,
+        record={**answers.record, "rest": rest}, where=where, is_annotated=answers.is_given,
     )  # fmt: skip
 
 

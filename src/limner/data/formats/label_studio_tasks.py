@@ -30,12 +30,14 @@ class Answers:
     record : the task without them, to be written again.
     note : how they were chosen among several; empty when there was no choice.
     where : place of the list.
+    is_given : somebody answered, if only that nothing is there; False for open and for skipped tasks.
     """
 
     results: tuple[tuple[Any, Any], ...]
     record: dict[str, Any]
     note: str
     where: str
+    is_given: bool = True
 
 
 def tasks_of(document: Any) -> list[Any] | None:
@@ -102,9 +104,10 @@ def answers_of(task: Mapping[str, Any], where: str, *, predicted: bool) -> Answe
     if len(valid) > 1:
         note = f"{len(valid)} {key} of this task; the first is taken, the others are kept aside"
     elif usable and not valid:
-        note = "all answers of this task were cancelled; it has no regions"
+        note = "all answers of this task were cancelled; the picture is not used"
     if not valid:
-        return Answers((), {"kind": "task", "task": dict(task), "key": key, "chosen": None}, note, where)
+        record = {"kind": "task", "task": dict(task), "key": key, "chosen": None}
+        return Answers((), record, note, where, is_given=not isinstance(listed, list))
     chosen = valid[0]
     emptied = [{**entry, "result": []} if i == chosen else entry for i, entry in enumerate(entries)]
     record = {"kind": "task", "task": {**task, key: emptied}, "key": key, "chosen": chosen}
