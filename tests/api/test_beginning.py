@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from limner.api import train
-from limner.api.beginning import recipe_digest
+from limner.api.beginning import recipe_digest, stored_recipe
+from limner.api.classical_recipe import classical_recipe
+from limner.api.train_classical import NO_NETWORK
+from limner.core.bundle import Bundle
 from limner.core.errors import DataError, RecipeError
+from limner.core.labels import LabelSpace
 from limner.core.named_recipes import named_recipe
 from limner.core.recipe import Recipe
 from limner.training.checkpoint import Progress
@@ -98,6 +102,67 @@ def test_a_planned_run_goes_on_with_no_other_recipe(data, tmp_path):
     begin(data, tmp_path / "run", tmp_path / "run/recipe.toml", resume=True)
     with pytest.raises(RecipeError, match="with another recipe"):
         begin(data, tmp_path / "run", "workshop-unet", resume=True)
+
+
+FINISHED = {"epochs": 3.0, "steps": 80, "seconds": 1.5, "stopped": "epochs", "best": {"step": 80}, "test": {}}
+
+
+def finish(job, classes=("background", "vessel")):
+    """The files that a finished run has beside those of its beginning; reading them is all that a repeated call may do."""
+    job.folder.finish(FINISHED)
+    space = LabelSpace(tuple(classes))
+    Bundle(
+        folder=job.folder.model, architecture="classical/otsu", arguments={}, label_space=space, contract=NO_NETWORK,
+        training={},
+    ).save()  # fmt: skip
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_finished_run_answers_the_same_call_at_once_and_refuses_others(data, tmp_path, folds):
+    out, gone, settings = tmp_path / "run", tmp_path / "moved away", {"schedule.epochs": 3, "schedule.validations": 9}
+    job = begin(data, out, Recipe(), settings, budget="1m", seed=0, folds=folds, preset="photo", resume=True)
+    finish(job)
+    stopped(job)  # it wrote down fewer validations than were asked for
+    same = {
+        "recipe": Recipe(),
+        "settings": settings,
+        "budget": "1m",
+        "seed": 0,
+        "folds": folds,
+        "preset": "photo",
+    }
+    for call in (same, {}, {"seed": 0}, {"recipe": out / "recipe.toml"}, {"budget": "1m", "preset": "photo"}):
+        found = begin(gone, out, **call, resume=True)
+        assert isinstance(found, train.TrainResult) and (found.run, found.steps) == (out, 80)
+    others = {"seed": 1, "budget": "2m", "folds": 3, "preset": "aerial", "settings": {"sampling.batch": 3}}
+    for key, value in others.items():
+        with pytest.raises(RecipeError, match="other values of"):
+            begin(gone, out, **(same | {key: value}), resume=True)
+    for recipe in ("pets-unet", "workshop-unet", "auto"):
+        with pytest.raises(RecipeError, match="with another recipe"):
+            begin(gone, out, recipe, resume=True)
+    with pytest.raises(RecipeError, match=r"sampling\.bach"):
+        begin(gone, out, None, {"sampling.bach": 3}, resume=True)
+
+
+def test_a_preset_leaves_mirrors_out_where_the_classes_of_a_finished_run_tell_sides_apart(data, tmp_path):
+    without = {"augmentation.flip_x": False, "augmentation.flip_y": False}
+    job = begin(data, tmp_path / "run", Recipe(), {"schedule.epochs": 3} | without, preset="microscopy")
+    finish(job, ["background", "left kidney", "right kidney"])
+    assert begin(data, tmp_path / "run", preset="microscopy", resume=True).steps == 80
+    finish(job)  # here the preset mirrors, which the run did not
+    with pytest.raises(RecipeError, match=r"other values of augmentation\.flip_x"):
+        begin(data, tmp_path / "run", preset="microscopy", resume=True)
+
+
+def test_a_method_without_a_network_is_no_planned_network(data, tmp_path):
+    job = begin(data, tmp_path / "run", Recipe(), {"model.architecture": "unet"})
+    stored = classical_recipe("otsu")
+    job.folder.recipe.write_text(stored.to_toml())
+    older(tmp_path / "run")
+    assert stored_recipe(job.folder, None, {}) == stored
+    with pytest.raises(RecipeError, match="with another recipe"):
+        stored_recipe(job.folder, None, {}, planned=True)
 
 
 def test_the_digest_of_a_recipe_is_that_of_its_values():

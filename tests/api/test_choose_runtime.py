@@ -98,6 +98,24 @@ def test_another_bundle_or_another_choice_is_measured_anew(bundle, monkeypatch, 
     assert len(json.loads(cache.read_text())) == 3
 
 
+def test_several_bundles_are_computed_by_one_runtime(bundle, monkeypatch):
+    other = dataclasses.replace(bundle, training={"steps": 8})
+    offers = {id(bundle): {"torch": 0.02, "onnx": 0.0, "openvino": 0.01}, id(other): {"torch": 0.0, "openvino": 0.03}}
+
+    def loaders(one):
+        return {name: slow(value, name) for name, value in offers[id(one)].items()}
+
+    monkeypatch.setattr(choose_runtime, "_loaders", loaders)
+    assert choose_runtime.runtime_for_all([bundle]) == "onnx"
+    assert choose_runtime.runtime_for_all([bundle, other]) == "openvino"  # the fastest of the first that both have
+    offers[id(other)] = {"onnx-int8": 0.0}
+    with pytest.raises(BundleError, match="no runtime opens each of"):
+        choose_runtime.runtime_for_all([bundle, other])
+    offers[id(other)] = {}
+    with pytest.raises(MachineError):
+        choose_runtime.runtime_for_all([bundle, other])
+
+
 @pytest.mark.parametrize("content", [b"{", b"[1]", b'{"a": 3}', b"\xff\xfe"])
 def test_a_damaged_memory_is_written_anew(bundle, monkeypatch, cache, content):
     cache.parent.mkdir(parents=True)

@@ -8,11 +8,13 @@ import pytest
 from limner.api.compare import compare
 from limner.core.errors import DataError, UsageError
 from limner.core.labels import LabelSpace
+from limner.core.objects import number_objects
 from limner.core.recipe import Recipe
 from limner.evaluation import Scorer, write_report_files
 from tests.make_data import make_folder, save, write_csv
 
 SPACE = LabelSpace(("background", "x", "y"))
+CELLS = LabelSpace(("background", "cell"), things=("cell",))
 SIZE = (9, 14)
 NUMBER = 24
 
@@ -249,3 +251,54 @@ def test_folders_of_masks_and_methods_on_the_same_data(tmp_path):
     found = compare([tmp_path / "one", tmp_path / "two", "otsu"], data=tmp_path / "data", metric="hd95")
     assert found.versus[0].of("hd95").verdict == "worse" and found.versus[1].second == "otsu"
     assert found.pictures == 8 and any("8 pictures" in note for note in found.notes)
+
+
+def tell(run, **facts):
+    """What an evaluation had to say beside the scores."""
+    file = run / "evaluation/summary.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | facts))
+    return run
+
+
+def test_what_the_evaluations_had_to_say_is_passed_on(tmp_path):
+    drawn = "The intervals draw 3 groups anew, not 24 pictures: pictures of a group are alike."
+    one = tell(make_run(tmp_path / "a"), notes=["These scores are too good.", drawn])
+    other = tell(make_run(tmp_path / "b"), notes=["Strange."], missing=["images/3.png", "images/4.png"])
+    third = tell(make_run(tmp_path / "c"), notes=["Strange."])
+    found = compare([one, other, third], out=tmp_path / "out")
+    assert f"{one}: These scores are too good." in found.notes and f"{other}, {third}: Strange." in found.notes
+    assert f"{other}: no prediction for 2 pictures, counted as empty: images/3.png, images/4.png." in found.notes
+    assert not any(drawn in note for note in found.notes)
+    assert "no prediction for 2 pictures" in (tmp_path / "out/compare.html").read_text()
+    assert list(found.notes) == json.loads((tmp_path / "out/compare.json").read_text())["notes"]
+    with pytest.raises(DataError, match="no list of texts"):
+        compare([one, tell(other, notes="none")])
+
+
+def test_a_missing_prediction_is_named_where_models_are_scored_anew(tmp_path):
+    for name, ids in make_folder(tmp_path / "data", count=5).items():
+        for folder in ("one", "two"):
+            if (folder, name) != ("two", "p.03"):
+                save(tmp_path / f"{folder}/{name}.png", ids)
+    found = compare([tmp_path / "one", tmp_path / "two"], data=tmp_path / "data")
+    assert f"{tmp_path / 'two'}: no prediction for 1 picture, counted as empty: images/p.03.png." in found.notes
+
+
+def test_metrics_of_objects_are_metrics(tmp_path):
+    runs = []
+    for name, shift in (("good", 0), ("bad", 2)):
+        scorer = Scorer(CELLS)
+        for number in range(7):
+            ids = np.zeros(SIZE, np.int64)
+            ids[1:4, 2:6], ids[6:9, 5 + number % 3 : 12] = 1, 2
+            pred = np.roll(ids, shift if number % 2 else 1, axis=1) if shift else ids
+            sides = [number_objects(one, (one > 0).astype(np.uint8)) for one in (pred, ids)]
+            labels = [side.class_map() for side in sides]
+            scorer.add(f"{number}.png", *labels, pred_objects=sides[0], target_objects=sides[1])
+        report = scorer.report(model="", data="", split="test", threshold=None, split_checksum="", seconds=0)
+        write_report_files(report, tmp_path / name)
+        runs.append(tmp_path / name)
+    found = compare(runs, metric="mean_f1_at_iou")
+    assert found.versus[0].of("mean_f1_at_iou").verdict == "worse" and "F1 of objects" in found.versus[0].sentence
+    with pytest.raises(DataError, match="pq was not taken"):
+        compare([make_run(tmp_path / "a"), make_run(tmp_path / "b")], metric="pq")

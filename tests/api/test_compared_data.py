@@ -166,3 +166,34 @@ def test_a_bundle_alone_is_known_by_the_run_it_lies_in(tmp_path):
         (run / "model/bundle.json").write_text(damaged)
         assert find_training(run).data_checksum == "d"  # a run is scored on the data that it learnt from
     assert find_training(tmp_path / "nowhere") == TrainedOn()
+
+
+def test_patients_of_namesakes_are_not_those_of_these_pictures(models, tmp_path):
+    for model in models:
+        file = model / "split.csv"
+        lines = file.read_text().splitlines()
+        rows = [f"{line}patient {number // 2}" for number, line in enumerate(lines[1:])]
+        file.write_text("\n".join([lines[0], *rows]) + "\n")
+    assert "patient 1" in (models[0] / "split.csv").read_text()
+    found = compare(models, data=tmp_path / "other")
+    assert found.versus[0].of("dice").units == found.pictures == 6 and not any("groups" in note for note in found.notes)
+
+
+def test_cross_validations_that_kept_other_folds_learnt_from_the_same(tmp_path):
+    """With an inner validation the split that lies beside a whole run lacks the fold that its model has held out."""
+    runs = []
+    for seed in range(2):
+        changes = {"split.folds": 2, "split.inner_val_share": 0.2}
+        run = make_run(
+            tmp_path / f"cv{seed}", errors=0.2, noise_seed=seed, seed=seed, changes=changes, split="out-of-fold"
+        )
+        fold_of = {f"images/{n}.png": n % 2 + 1 for n in range(NUMBER)}
+        rows = [[name, "", "val" if fold > 9 else "train", ""] for name, fold in fold_of.items() if fold != seed + 1]
+        write_csv(run / "split.csv", rows)
+        listed = "".join(f"{name},,train,,{fold}\n" for name, fold in fold_of.items())
+        (run / "folds.csv").write_text(f"image,mask,split,group,fold\n{listed}")
+        runs.append(run)
+        trained = find_training(run)
+        assert trained.pictures == set(fold_of) and len(trained.learnt(fold_of)) == NUMBER // 2
+        assert trained.labels_checksum == find_training(runs[0]).labels_checksum
+    assert any("only in their seed" in note for note in compare(runs).notes)

@@ -4,8 +4,10 @@ import pytest
 
 from limner.api import demo as verb
 from limner.api.demo import DATA, demo
+from limner.api.one_run import TrainResult
 from limner.core.errors import MachineError, OutputError, UsageError
 from limner.core.files import MARKER, prepare_output, write_text
+from tests.cli.call import limner
 
 
 @pytest.fixture
@@ -43,3 +45,17 @@ def test_the_folder_is_replaced_once_the_data_are_read(earlier, monkeypatch):
     with pytest.raises(Reached):
         demo(out=earlier, budget="2s", overwrite=True)
     assert [path.name for path in earlier.iterdir()] == [MARKER]
+
+
+def test_an_interrupted_training_ends_the_demo(tmp_path, monkeypatch):
+    def trains(data, *, budget, out, listener):
+        listener.message("interrupted at step 7; the best model so far is there")
+        return TrainResult(out, out / "model", 0.5, 7, 3.1, "interrupted", {"step": 5}, {})
+
+    monkeypatch.setattr(verb, "require", lambda extra: None)
+    monkeypatch.setattr(verb, "train", trains)
+    monkeypatch.setattr(verb, "predict", lambda *a, **k: pytest.fail("predicts with a model that was not judged"))
+    told = limner("demo", "--out", tmp_path / "new")
+    assert told.code == 130 and "interrupted at step 7" in told.err and "report" not in told.out + told.err
+    with pytest.raises(KeyboardInterrupt):
+        demo(out=tmp_path / "other")

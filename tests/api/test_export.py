@@ -12,8 +12,11 @@ from onnx import numpy_helper
 
 import limner
 from limner.api import export_judge
+from limner.api.export_tiles import pick_pictures
+from limner.api.plan import split_dataset
 from limner.core.bundle import Bundle, read_bundle
 from limner.core.errors import BundleError, DataError, MachineError, OutputError, UsageError
+from limner.data.dataset import open_dataset
 from limner.runtimes import export_onnx as exporter
 from limner.runtimes import onnx
 from limner.runtimes.parity import VECTORS, check_vectors, failures_float32
@@ -68,6 +71,20 @@ def test_the_bundle_of_a_run_knows_the_runs_pictures_until_it_is_copied(run, tmp
     assert limner.export(run / "model", to="onnx").tiles_from == "validation"
     shutil.copytree(run / "model", tmp_path / "copied/model")
     assert limner.export(tmp_path / "copied/model", to="onnx").tiles_from == "synthetic"
+
+
+def test_pictures_validate_only_where_the_split_is_known(run, trained, tmp_path):
+    dataset = open_dataset(trained / "data")
+    shutil.copytree(run / "model", tmp_path / "copied/model")
+    copied = read_bundle(tmp_path / "copied")
+    assert pick_pictures(run, copied, dataset).judged_from == "validation"
+    assert pick_pictures(tmp_path / "copied", copied, dataset).judged_from == "given"
+    drawn = {**copied.training, "split_checksum": split_dataset(dataset, {}).checksum}  # as if trained with defaults
+    known = dataclasses.replace(copied, training=drawn)
+    found = pick_pictures(tmp_path / "copied", known, dataset)
+    assert found.judged_from == "validation" and {item.name for item in found.judged}.isdisjoint(
+        item.name for item in found.trained
+    )
 
 
 def test_another_machine_can_check_an_export_by_the_vectors(run):
@@ -154,7 +171,7 @@ def test_changed_data_are_not_taken_for_the_models(run, trained, tmp_path):
     shutil.copyfile(sorted((tmp_path / "data/images").iterdir())[-1], victim)
     (run / "origin.json").write_text(json.dumps({"data": str(tmp_path / "data")}))
     assert limner.export(run, to="onnx").tiles_from == "synthetic"
-    assert limner.export(run, to="onnx", data=tmp_path / "data").tiles_from in ("validation", "training")
+    assert limner.export(run, to="onnx", data=tmp_path / "data").tiles_from == "given"  # some of them did train
 
 
 def weight_changed(network, file, *, channels, metadata=None):

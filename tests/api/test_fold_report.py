@@ -68,21 +68,24 @@ def test_folds_of_pixels_alone_and_without_a_validation(tmp_path):
 
 
 def test_thresholds_of_the_folds(tmp_path, monkeypatch):
-    """One where they agree; none in the summary, and all in a note, where each fold chose its own."""
+    """One where they agree; none in the summary, and all in a note, where each has its own; of calibrated scores."""
     real = run_report.write_report
     monkeypatch.setattr(run_report, "write_figures", lambda *a, **k: [])
     monkeypatch.setattr(
         run_report, "write_report", lambda page, path, **k: real(page, path, **k) if page.folds else None
     )
     tiny.make_data(tmp_path / "data", count=6, size_hw=SIZE)
-    changes = {"split.test_share": 0.0, "schedule.steps": 1, "split.group_by": "none"}
+    changes = {"split.test_share": 0.0, "schedule.steps": 1, "split.group_by": "none", "inference.threshold": 0.5}
     run = tmp_path / "run"
     result = limner.train(tmp_path / "data", recipe=Recipe().override(SETTINGS | changes), folds=2, out=run)
-    assert result.test["threshold"] == 0.4 and "thresholds of their own" not in (run / "report.html").read_text()
+    assert result.test["threshold"] == 0.5 and "thresholds of their own" not in (run / "report.html").read_text()
     bundle = read_bundle(run / "fold2")
-    dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, threshold=0.55)).save()
+    dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, threshold=0.55, temperature=2.0)).save()
     (run / "train.json").unlink()
     again = limner.train(tmp_path / "data", out=run, resume=True)
     assert again.test["threshold"] is None
     assert json.loads((run / "evaluation/summary.json").read_text())["threshold"] is None
-    assert "The folds chose thresholds of their own: 0.4, 0.55." in (run / "report.html").read_text()
+    # (0.55 / 0.45) ** 0.5 are odds of 1.105542
+    assert "The folds have thresholds of their own: 0.5, 0.525063." in (run / "report.html").read_text()
+    assert "also chose its best weights" in json.loads((run / "evaluation/summary.json").read_text())["notes"][0]
+    assert (run / "report.html").read_text().count("also chose its best weights") == 1

@@ -256,6 +256,8 @@ def test_a_budget_is_that_of_all_folds():
     assert fold_recipe(recipe, 3).schedule.budget == "12.86s" and fold_recipe(recipe, 3).split.fold == 3
     assert fold_recipe(recipe, 3).reasons["schedule.budget"] == "90s shared by 7 folds"
     assert fold_recipe(recipe.override({"schedule.budget": "none"}), 1).schedule.budget == "none"
+    by_hand = recipe.override({"schedule.steps": 40})  # the steps of each fold: no budget is shared
+    assert fold_recipe(by_hand, 3).schedule == by_hand.schedule
     assert Recipe.from_toml(fold_recipe(recipe, 3).to_toml()) == fold_recipe(recipe, 3)
 
 

@@ -15,15 +15,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-from limner.api import huge_objects
+from limner.api import huge_objects, predict_huge, predict_one
 from limner.api.object_cells import lines
 from limner.api.predict import predict
 from limner.core.labels import LabelSpace
 from limner.core.object_head import ObjectHead
 from limner.core.objects import number_objects
+from limner.core.postprocess import Rules
 from limner.data.images import read_image
 from limner.data.object_records import coco_annotations
-from limner.inference import object_bands, object_columns
+from limner.inference import object_bands, object_columns, segmenter
 from limner.inference.object_runs import measure, runs_of
 from limner.inference.object_table import measure_objects
 from tests.api import test_predict_huge as huge
@@ -32,7 +33,7 @@ SPACE = LabelSpace(("background", "cell"), things=("cell",))
 HEAD = ObjectHead("components", "components", diameter=9.0, reach=6)
 
 
-def fake(monkeypatch, folder, *, setattr_=None, head=HEAD):
+def fake(monkeypatch, folder, *, setattr_=None, head=HEAD, rules=None):
     """`huge.fake` with a network that tells objects apart, in low bands and narrow windows."""
     put = setattr_ or monkeypatch.setattr
     put(huge, "SPACE", SPACE)
@@ -41,7 +42,7 @@ def fake(monkeypatch, folder, *, setattr_=None, head=HEAD):
     put(huge_objects, "LARGE_PIXELS", 30_000)
     put(huge_objects, "WINDOW_ROWS", 50)
     put(huge_objects, "TALL", 60)
-    return huge.fake(monkeypatch, folder, setattr_=setattr_, objects=head)
+    return huge.fake(monkeypatch, folder, rules=rules, setattr_=setattr_, objects=head)
 
 
 def written(out):
@@ -119,6 +120,42 @@ def test_objects_too_large_for_a_window_are_listed_by_what_was_summed(monkeypatc
         assert float(cells["centroid_y"]) == pytest.approx(one["sum_y"] / one["area"] + 0.5, abs=1e-4)
     found = json.loads((tmp_path / "out/coco.json").read_text())["annotations"]
     assert {one["instance_id"] for one in found} == set(rows) - set(tall["id"].tolist())
+    name = 'wall, "thick"'  # signs that CSV quotes
+    monkeypatch.setattr(huge, "SPACE", LabelSpace(("background", name), things=(name,)))
+    predict(run, [path], out=tmp_path / "quoted")
+    with (tmp_path / "quoted/objects.csv").open(newline="") as file:
+        quoted = {int(one["id"]): one for one in csv.DictReader(file)}
+    assert quoted == {number: {**cells, "class": name} for number, cells in rows.items()}
+
+
+def test_objects_obey_rules_as_those_of_a_picture_in_memory(monkeypatch, tmp_path):
+    path = huge.tiff(tmp_path / "in/big.tif", (300, 200))
+    rules = Rules(smallest=(0, 30), holes=(0, 4), largest=(False, False))
+    plain = fake(monkeypatch, tmp_path / "plain")
+    for module in (huge_objects, predict_huge, predict_one):
+        monkeypatch.setattr(module, "LARGE_PIXELS", 10**8)
+    monkeypatch.setattr(segmenter, "PREPARED_PIXELS", 20_000)
+    before = predict(plain, [path], out=tmp_path / "before")["images"][0]
+    run = fake(monkeypatch, tmp_path, rules=rules)
+    for module in (huge_objects, predict_huge, predict_one):
+        monkeypatch.setattr(module, "LARGE_PIXELS", 10**8)
+    row = predict(run, [path], out=tmp_path / "bands")["images"][0]
+    other = predict(run, [path], out=tmp_path / "whole", scores=True)["images"][0]
+    assert {**row, "seconds": 0} == {**other, "seconds": 0} and "warnings" not in row
+    assert 0 < row["objects"]["cell"] < before["objects"]["cell"]
+    for name in ("big.png", "instances/big.png"):
+        assert np.array_equal(huge.labels_of(tmp_path / "bands" / name), huge.labels_of(tmp_path / "whole" / name)), (
+            name
+        )
+    tables = []
+    for folder in ("bands", "whole"):
+        with (tmp_path / folder / "objects.csv").open(newline="") as file:
+            tables.append({int(one["id"]): one for one in csv.DictReader(file)})
+    assert tables[0].keys() == tables[1].keys() and min(int(one["area_px"]) for one in tables[0].values()) >= 30
+    for number, cells in tables[0].items():
+        assert cells["class"] == "cell" and cells["left"] == tables[1][number]["left"]
+        for name in ("score", "area_px", "centroid_x", "perimeter_px"):
+            assert float(cells[name]) == pytest.approx(float(tables[1][number][name]), abs=2e-4), name
 
 
 def test_few_objects_of_a_picture_of_less_than_100_megapixels_are_png(monkeypatch, tmp_path):

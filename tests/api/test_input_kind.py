@@ -49,8 +49,8 @@ def test_pictures_of_the_same_kind_pass_in_silence(model):
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (photograph(3, brightness=215), "brighter than any in training"),
-        (photograph(3, brightness=40), "darker than any in training"),
+        (photograph(3, brightness=215), "brighter than any of the 14 training pictures looked at"),
+        (photograph(3, brightness=40), "darker than any of the 14 training pictures looked at"),
         (photograph(3, contrast=60), "richer in contrast"),
         (photograph(3, contrast=2), "poorer in contrast"),
         (photograph(3, tint=(0.6, 0.9, 1.1)), "less red"),
@@ -61,6 +61,22 @@ def test_pictures_of_the_same_kind_pass_in_silence(model):
 def test_another_look_is_named(model, image, words):
     (sentence,) = strange(image, model)
     assert sentence.startswith("the picture is") and words in sentence
+
+
+def test_nothing_is_said_of_training_pictures_that_were_not_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("limner.api.learn_inputs.MOST_PICTURES", 5)
+    for place in range(9):  # every second one is bright, and is not looked at
+        save(tmp_path / f"images/{place}.png", photograph(place, brightness=180 if place % 2 else 90))
+        save(tmp_path / f"masks/{place}.png", gray(labels(place, (60, 83), 2)))
+    dataset = open_dataset(tmp_path)
+    learnt = {"inputs": learn_inputs(dataset, dataset.items, CONTRACT)}
+    told = Bundle(Path("model"), "unet", {}, LabelSpace(("background", "a")), CONTRACT, answers=learnt)
+    (sentence,) = strange(photograph(1, brightness=180), told)
+    assert "brighter than any of the 5 training pictures looked at" in sentence
+    learnt["inputs"]["scale"] = [100.0] * len(FEATURES)  # nothing lies outside, yet all is said to be far
+    learnt["inputs"]["limit"] = 1e-6
+    (sentence,) = strange(photograph(1, brightness=180), told)
+    assert sentence.startswith("none of the 5 training pictures looked at is like this one")
 
 
 def test_channels_depth_and_size_are_named(model):

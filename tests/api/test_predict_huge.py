@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 
 from limner.api import predict as verb
-from limner.api import predict_huge, predict_one
+from limner.api import predict_huge, predict_one, ruled_rows
 from limner.api.predict import predict
 from limner.core.bundle import Bundle, InputContract
 from limner.core.errors import OutputError, UsageError
@@ -23,8 +23,8 @@ from limner.core.files import write_json
 from limner.core.labels import LabelSpace
 from limner.core.postprocess import Rules
 from limner.data import label_tiff
-from limner.inference import blend, capacity
-from limner.inference.postprocess import RuledSegmenter
+from limner.inference import blend, capacity, segmenter
+from limner.inference.postprocess import RuledSegmenter, apply_rules
 from limner.inference.segmenter import NetworkSegmenter
 from limner.inference.source import ArraySource
 from tests.make_data import picture, save
@@ -258,6 +258,27 @@ def test_what_was_done_otherwise_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(capacity, "free_memory", lambda: 170_000_000)
     said = predict(run, [tiff(tmp_path / "in/big.tif")], out=tmp_path / "out")["images"][0]["warnings"]
     assert any("rules for small objects" in line for line in said) and any("tiles of 64" in line for line in said)
+
+
+def test_what_is_asked_besides_changes_no_label(monkeypatch, tmp_path):
+    """With rules, by bands, and in memory as scores need it."""
+    rules = Rules(smallest=(0, 30), holes=(0, 9), largest=(False, False))
+    path = tiff(tmp_path / "in/big.tif")
+    run = fake(monkeypatch, tmp_path, rules=rules)
+    for module in (predict_one, predict_huge):
+        monkeypatch.setattr(module, "LARGE_PIXELS", 10**8)
+    monkeypatch.setattr(segmenter, "PREPARED_PIXELS", 20_000)
+    row = predict(run, [path], out=tmp_path / "bands", overlay=True)["images"][0]
+    other = predict(run, [path], out=tmp_path / "whole", scores=True)["images"][0]
+    assert "warnings" not in row and {**row, "seconds": 0} == {**other, "seconds": 0}
+    assert (tmp_path / "bands/big.png").read_bytes() == (tmp_path / "whole/big.png").read_bytes()
+    monkeypatch.setattr(ruled_rows, "free_memory", lambda: 10**6)
+    short = predict(run, [path], out=tmp_path / "short")["images"][0]
+    assert any("rules for small objects" in line for line in short["warnings"])
+    plain = labels_of(tmp_path / "short/big.png")
+    labels = apply_rules(plain, rules, SPACE)
+    assert np.array_equal(labels_of(tmp_path / "bands/big.png"), labels) and not np.array_equal(labels, plain)
+    assert row["classes"] == {"background": int((labels == 0).sum()), "cell": int((labels == 1).sum())}
 
 
 def test_a_worker_can_be_pickled_and_a_job_done_twice(monkeypatch, tmp_path):

@@ -1,7 +1,10 @@
 """A model must not be praised for pictures it has learnt from, and not be blamed for namesakes of them."""
 
 import dataclasses
+import html
 import json
+import re
+import shlex
 import shutil
 
 import pytest
@@ -110,6 +113,55 @@ def test_a_bundle_without_its_run(tmp_path):
     assert known.notes(scored(given, "p4", "p5")) == () and "trained on 3 of the 6" in known.notes(given.items)[0]
 
 
+HELD = ["p1", "p4"]
+
+
+def fold_of(folder, grown=()):
+    """A fold that held two of the pictures out: its dataset without and with what was added since, its run and its bundle."""
+    dataset = imagined([*STEMS, *grown])
+    kept = [item for item in dataset.items if item.image.stem in STEMS and item.image.stem not in HELD]
+    parts = ["train", "val", "train", "test"]
+    folder.mkdir(parents=True)
+    write_csv(folder / "split.csv", [[item.name, "", part, ""] for item, part in zip(kept, parts, strict=True)])
+    return dataset, bundle_of(folder / "model", imagined(STEMS))
+
+
+def list_folds(path):
+    names = [f"images/{stem}.png" for stem in STEMS]
+    path.write_text("image,mask,split,group,fold\n" + "".join(f"{name},,train,pond,1\n" for name in names))
+
+
+@pytest.mark.parametrize("place", ["beside", "above", "alone"])
+def test_what_a_fold_held_out_was_there_and_is_in_no_part(tmp_path, place):
+    run = tmp_path / "fold1"
+    for grown in ((), ("new",)):
+        shutil.rmtree(run, ignore_errors=True)
+        dataset, bundle = fold_of(run, grown)
+        if place == "alone":
+            began = {"held_out": [f"images/{stem}.png" for stem in HELD]}
+            (run / "origin.json").write_text(json.dumps({"data": str(tmp_path), "began": began}))
+        else:
+            list_folds((run if place == "beside" else tmp_path) / "folds.csv")
+        seen = what_was_seen(run, bundle, dataset)
+        split = seen.split_of(dataset)
+        assert seen.is_whole and {item.image.stem for item in split.part("test")} == {"p5", *grown}
+        assert {item.image.stem for item in split.items if not item.split} == set(
+            HELD
+        ) and "2 that are in no" in split.rule
+        assert not any("not there" in note for note in seen.notes(scored(dataset, *HELD, "p5")))
+        assert any("1 of the 7 scored pictures were not there" in n for n in seen.notes(dataset.items)) == bool(grown)
+        assert "trained on 2 of" in seen.notes(dataset.items)[0] and "chosen by 1 more" in seen.notes(dataset.items)[0]
+        assert place == "alone" or {i.group for i in split.items if i.image.stem in HELD} == {"pond"}
+
+
+def test_a_fold_without_a_list_of_folds_on_the_same_data(tmp_path):
+    dataset, bundle = fold_of(tmp_path / "fold2")
+    (tmp_path / "folds.csv").write_text("image,mask,split,group,fold\nother.png,,train,,1\n")  # of other pictures
+    seen = what_was_seen(tmp_path / "fold2", bundle, dataset)
+    assert [item.image.stem for item in seen.split_of(dataset).part("test")] == ["p5"]
+    assert not any("not there" in note for note in seen.notes(dataset.items))
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A classical run on ten pictures with a test of its own."""
@@ -154,3 +206,35 @@ def test_pictures_without_any_object_can_be_scored(trained, tmp_path):
         assert outcome.document["empty_cases"]["foreground"]["n"] == 3
     page = (tmp_path / "outTrue/report.html").read_text()
     assert "nothing to learn" not in page and "false alarms can be counted" in page
+
+
+def test_a_method_is_compared_on_what_the_run_has_not_seen(trained, tmp_path):
+    """The data bring no split of their own: the pictures are those of the run's test, whatever comes first."""
+    masks = tmp_path / "masks"
+    shutil.copytree(trained / "data/masks", masks)
+    for order in ((trained / "run", "otsu", masks), (masks, trained / "run")):
+        outcome = limner("compare", *order, "--data", trained / "data", "--json")
+        assert outcome.code == 0, outcome.err
+        assert outcome.document["pictures"] == 2 and not [n for n in outcome.document["notes"] if "too good" in n]
+    refused = limner("compare", trained / "run", "otsu", "--data", trained / "data", "--split", "tset")
+    assert refused.code == 2 and "did you mean 'test'" in refused.err
+
+
+def test_scores_of_validation_pictures_say_so_in_their_file(trained, tmp_path):
+    run = tmp_path / "run"
+    outcome = limner("train", trained / "data", "--recipe", "otsu", "--out", run, "--set", "split.test_share=0")
+    assert outcome.code == 0, outcome.err
+    summary = json.loads((run / "evaluation/summary.json").read_text())
+    sentence = "There are no test pictures: the scores are those of the validation pictures, which chose nothing here."
+    assert summary["split"] == "val" and sentence in summary["notes"]
+    assert (run / "report.html").read_text().count("There are no test pictures") == 1
+
+
+def test_the_command_of_a_report_can_be_typed(trained, tmp_path):
+    data = tmp_path / "my data"
+    shutil.copytree(trained / "data", data)
+    options = ("--metrics", "overlap", "--tolerance", "1.5", "--compat")
+    assert limner("evaluate", "otsu", data, *options, "--out", tmp_path / "out").code == 0
+    page = html.unescape((tmp_path / "out/report.html").read_text())
+    words = shlex.split(next(line for line in re.findall(r"limner evaluate [^<\n]*", page)))
+    assert words == [*map(str, ("limner", "evaluate", "otsu", data, "--split", "all", *options)), "--out", "NEW_FOLDER"]

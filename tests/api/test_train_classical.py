@@ -27,6 +27,9 @@ RUN = ("recipe.toml", "split.csv", "history.csv", "log.jsonl", "report.html", "t
 RUN += ("evaluation/summary.json", "evaluation/per_image.csv", "figures/dice_per_image.png")
 
 
+OTHER_OPTION = {"model.options": {"smoothing": 7.5}}
+
+
 def pictures(root, count=10, size=(41, 57)):
     """A dark object around a bright hole: it holds the border, so that methods by themselves take the hole for the object."""
     for number in range(count):
@@ -190,7 +193,15 @@ def test_more_than_two_classes_are_refused(tmp_path):
 def test_resume(data, result, tmp_path):
     first = train_classical(data, method="otsu", out=tmp_path / "run", resume=True, seed=3)
     assert (first.model / "bundle.json").read_bytes() == (result.model / "bundle.json").read_bytes()
-    assert train_classical(data, method="otsu", out=tmp_path / "run", resume=True) == first
+    for method in ("otsu", tmp_path / "run/recipe.toml"):
+        assert train_classical(data, method=method, out=tmp_path / "run", resume=True, seed=3) == first
+    assert train_classical(tmp_path / "moved", method="otsu", out=tmp_path / "run", resume=True) == first
+    with pytest.raises(RecipeError, match="other values of seed"):
+        train_classical(data, method="otsu", out=tmp_path / "run", resume=True, seed=4)
+    with pytest.raises(RecipeError, match=r"other values of model\.options"):
+        train_classical(data, method="otsu", out=tmp_path / "run", resume=True, settings=OTHER_OPTION)
+    with pytest.raises(RecipeError, match=r"other values of model\.architecture"):
+        train_classical(data, method="sobel", out=tmp_path / "run", resume=True)
     with pytest.raises(OutputError):
         train_classical(data, method="otsu", out=tmp_path / "run")
     model = (first.model / "bundle.json").read_bytes()
@@ -233,9 +244,19 @@ def test_a_leak_in_a_split_that_is_not_used_and_a_resume_of_it(data, tmp_path):
 
 def test_a_run_goes_on_without_being_told_its_method(data, tmp_path):
     run = limner.train(data, recipe="otsu", out=tmp_path / "run").run
+    with pytest.raises(RecipeError, match="with another recipe"):
+        limner.train(data, recipe="auto", out=run, resume=True)
     (run / "train.json").unlink()
     again = limner.train(data, out=run, resume=True)
     assert again.run == run and read_bundle(run).method is not None
+
+
+def test_a_run_in_the_usual_folder_is_known_again(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = limner.train(data, recipe="otsu")
+    assert limner.train(data, resume=True) == first
+    with pytest.raises(RecipeError, match="other values of seed"):
+        limner.train(data, resume=True, seed=4)
 
 
 def test_a_split_rule_that_was_decided_is_asked_for_again(data, tmp_path):

@@ -167,7 +167,7 @@ def stripes(tmp_path, monkeypatch):
     bundle = Bundle(tmp_path / "model", "classical/otsu", {}, Stripes.label_space, contract)
     bundle.folder.mkdir()
     bundle.save()
-    monkeypatch.setattr("limner.api.evaluate.open_segmenter", lambda model, **_: (Stripes(), bundle))
+    monkeypatch.setattr("limner.api.model_on_data.open_segmenter", lambda model, **_: (Stripes(), bundle))
     make_folder(tmp_path / "data", count=3, size_hw=(4, 6))
     return tmp_path
 

@@ -120,8 +120,28 @@ def test_what_the_system_refuses_is_a_paragraph(data, tmp_path, monkeypatch, err
     monkeypatch.setattr(train_api, "open_dataset", fail)
     told = limner("train", data, "--out", tmp_path / "run", "--json")
     assert re.search(words, refused(told)) and told.document["error"]["kind"] == "MachineError"
-    with pytest.raises(type(error)):
-        limner("train", data, "--out", tmp_path / "run", "--debug")
+    shown = limner("train", data, "--out", tmp_path / "run", "--json", "--debug")
+    assert (shown.code, shown.document) == (told.code, told.document)
+    before, _, paragraph = shown.err.partition("\nerror: ")
+    assert f"error: {paragraph}" == refused(told) + "\n"  # the traceback comes first, the rest is as it was
+    assert "Traceback" in before and "in fail\n    raise error" in before and type(error).__name__ in before
+
+
+def test_a_wrong_call_stays_one_with_a_traceback(data, tmp_path):
+    call = ("train", data, "--out", tmp_path / "run", "--folds", "1", "--json")
+    told, shown = limner(*call), limner(*call, "--debug")
+    assert "Traceback" in shown.err and shown.err.endswith(refused(told, code=2) + "\n")
+    assert (shown.code, shown.document) == (2, told.document)
+
+
+def test_a_bug_is_raised_as_it_is(data, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(train_api, "open_dataset", fail)
+    for more in ([], ["--debug"]):
+        with pytest.raises(RuntimeError, match="shapes differ"):
+            limner("train", data, "--out", tmp_path / "run", *more)
 
 
 def test_every_library_that_runs_out_of_memory_is_understood():

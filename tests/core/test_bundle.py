@@ -8,6 +8,7 @@ import pytest
 from limner.core.bundle import FORMAT_VERSION, Bundle, InputContract, read_bundle
 from limner.core.errors import BundleError
 from limner.core.labels import LabelSpace
+from limner.core.object_head import ObjectHead
 
 CONTRACT = InputContract(
     channels=1, scale=0.5, normalization="percentile", intensity_range=(3.0, 900.0), tile=640, overlap=0.25, flips="xy",
@@ -132,3 +133,26 @@ def test_files_outside_of_the_folder_are_not_touched(bundle, name):
 def test_exports_of_another_shape_are_refused(bundle, exports):
     change(bundle, exports=exports)
     refused(bundle.folder, "bundle.json cannot be read")
+
+
+def test_the_threshold_that_people_are_told_is_that_of_calibrated_scores(bundle):
+    cells = LabelSpace(("background", "cell"))
+    raw = dataclasses.replace(bundle, label_space=cells)
+    assert (bundle.threshold, bundle.calibrated_threshold) == (None, None)  # several classes compete
+    assert (raw.threshold, raw.calibrated_threshold) == (0.4, 0.4)
+    unsure = dataclasses.replace(raw, contract=dataclasses.replace(CONTRACT, temperature=2.0))
+    odds = (0.4 / 0.6) ** 0.5
+    assert (unsure.threshold, unsure.calibrated_threshold) == (0.4, round(odds / (1 + odds), 6))
+    for same in (0.0, 0.5, 1.0):
+        assert unsure.contract.calibrated(same) == same
+    steep = dataclasses.replace(CONTRACT, temperature=1e-3)
+    assert steep.calibrated(0.9) == pytest.approx(1) and steep.calibrated(0.1) == pytest.approx(0)
+
+
+def test_query_masks_that_become_objects_have_no_threshold(bundle):
+    contract = dataclasses.replace(CONTRACT, objects=ObjectHead("queries", "queries", 9.0))
+    stuff, things = LabelSpace(("background", "cell")), LabelSpace(("background", "cell"), things=("cell",))
+    assert dataclasses.replace(bundle, label_space=stuff, contract=contract).threshold == 0.4
+    assert dataclasses.replace(bundle, label_space=things, contract=contract).calibrated_threshold is None
+    flow = dataclasses.replace(CONTRACT, objects=ObjectHead("flow", "flow", 9.0))
+    assert dataclasses.replace(bundle, label_space=things, contract=flow).threshold == 0.4

@@ -42,3 +42,11 @@ def test_a_bundle_that_learnt_nothing_says_nothing_and_rules_in_vain_are_named(t
     assert "Exported" not in model_card(bundle, None) and SPACE.names[1] in model_card(bundle, None)
     vain = dataclasses.replace(bundle, answers={"postprocess": {**CHOSEN, "rules": None, "reason": "too few pictures"}})
     assert rules_sentences(vain) == ["Rules for the labels were asked for, and none is used: too few pictures."]
+
+
+def test_the_threshold_among_the_rules_is_that_of_calibrated_scores(tmp_path):
+    bundle = make_bundle(tmp_path)
+    contract = dataclasses.replace(bundle.contract, temperature=2.0)
+    (rules,) = rules_sentences(dataclasses.replace(bundle, contract=contract, answers={"postprocess": CHOSEN}))
+    assert "where the score is above 0.423232" in rules  # 1 / (1 + (0.65 / 0.35) ** 0.5)
+    assert "a picture without the class counts as 1" in rules  # other than in the scores of the report

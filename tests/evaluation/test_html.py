@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import itertools
 import json
 import re
@@ -212,6 +213,18 @@ def test_no_mistake_and_empty_bins_are_said():
     check_page(text)
     assert "No pixel of the 10 pictures is wrong." in text
     assert text.count("empty: too many objects have the same area") == 3
+
+
+def test_pictures_that_were_not_looked_at_are_not_called_right():
+    perfect = [(f"{i}", (np.eye(9, dtype=np.uint8), np.eye(9, dtype=np.uint8))) for i in range(3)]
+    told = "Not looked at, because too large: 2 pictures."
+    for looked_at in ([], perfect, PAIRS):
+        found = dataclasses.replace(inspected(looked_at), too_large=("a.png", "b.png"))
+        text = render_report(make_page(report=make_report(perfect), inspection=found, cases=()))
+        check_page(text)
+        assert text.count(told) == 1
+        assert ("No pixel of the 3 pictures is wrong." in text) == (looked_at is perfect)
+        assert ("wrong pixels is of one kind" in text) == (looked_at is PAIRS) and "0 pictures" not in text
 
 
 def test_many_classes_show_the_largest_confusions_only():

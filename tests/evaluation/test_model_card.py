@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -123,3 +124,19 @@ def test_licence_files_may_be_damaged_endless_or_gone(tmp_path):
     (tmp_path / "LICENSE").mkdir()
     assert find_licence(tmp_path) == found and str(find_licence(tmp_path / "via.json")) == str(found)
     assert str(find_licence(tmp_path / "nowhere" / "x")) == "not stated"
+
+
+def test_the_threshold_on_the_card_is_that_of_the_scores_that_people_get(tmp_path):
+    bundle = make_bundle(tmp_path)
+    unsure = dataclasses.replace(bundle, contract=dataclasses.replace(CONTRACT, temperature=3.0))
+    assert "score is above 0.466263." in model_card(unsure, None)  # 1 / (1 + (0.6 / 0.4) ** (1 / 3))
+
+
+def test_regions_are_not_called_objects_and_do_not_stand_beside_them(tmp_path):
+    page = make_page()
+    assert "Connected regions of one class: of 10 true ones, 0 were missed whole" in model_card(
+        make_bundle(tmp_path), page
+    )
+    told_apart = dataclasses.replace(page.report, objects={"counts": {}})
+    card = model_card(make_bundle(tmp_path), dataclasses.replace(page, report=told_apart))
+    assert "missed whole" not in card

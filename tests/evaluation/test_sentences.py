@@ -123,3 +123,23 @@ def test_why_mean_and_pooled_differ():
         why_pooled_differs(make_report([]), "nucleus") == "" and why_pooled_differs(make_report(PAIRS), "macro") == ""
     )
     assert why_pooled_differs(make_report(PAIRS), SPACE.names[1], "hd95") == ""
+
+
+EMPTY = (np.zeros((1, 8), np.uint8), np.zeros((1, 8), np.uint8))
+
+
+def test_groups_without_a_dice_are_none_that_the_interval_rests_on():
+    pairs = [*PAIRS, *((f"empty{i}.png", EMPTY) for i in range(7))]
+    groups = {name: f"g{i // 3}" for i, (name, _) in enumerate(PAIRS)} | {f"empty{i}.png": f"e{i}" for i in range(7)}
+    found = summary_sentences(make_page(report=make_report(pairs, groups=groups)))
+    assert says(found, "With only 3 groups an interval") and says(found, "The pictures are of 10 groups")
+    some = summary_sentences(make_page(report=make_report(pairs, groups={**groups, PAIRS[0][0]: "", PAIRS[3][0]: ""})))
+    assert says(some, "given 5 groups")  # two pictures stand for themselves
+
+
+def test_a_dice_in_one_group_alone_is_not_called_one_group():
+    pairs = [*PAIRS, ("empty.png", EMPTY)]
+    groups = dict.fromkeys((name for name, _ in PAIRS), "a") | {"empty.png": "b"}
+    found = summary_sentences(make_page(report=make_report(pairs, groups=groups)))
+    assert says(found, "All pictures that have a Dice are of one group, so nothing can be said about others.")
+    assert not says(found, "All pictures are of one group")

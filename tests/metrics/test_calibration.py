@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from limner.core.errors import DataError, ShapeError
+from limner.metrics import calibration
 from limner.metrics.calibration import (
     BINS,
     apply_temperature,
@@ -157,6 +158,18 @@ def test_fitting_lowers_the_error():
     after = apply_temperature(before, temperature)
     errors = [reliability(s[0], s[0] > 0.5, truth.astype(bool)).ece for s in (before, after)]
     assert temperature == pytest.approx(2.5, rel=0.1) and errors[1] < 0.3 * errors[0]
+
+
+@pytest.mark.parametrize("maps", [1, 3])
+def test_large_pictures_are_worked_on_in_parts_and_in_place(monkeypatch, maps):
+    random = np.random.default_rng(4)
+    scores = random.random((maps, 7, 11)).astype(np.float32)
+    scores = scores / scores.sum(axis=0) if maps > 1 else scores
+    expected = apply_temperature(scores, 1.7)
+    assert expected.dtype == np.float32 and expected.shape == scores.shape and np.abs(expected - scores).max() > 0.01
+    monkeypatch.setattr(calibration, "BLOCK", 10)
+    assert np.array_equal(apply_temperature(scores, 1.7), expected)
+    assert apply_temperature(scores, 1.7, out=scores) is scores and np.array_equal(scores, expected)
 
 
 def test_rounding_beyond_the_range_is_no_fault():

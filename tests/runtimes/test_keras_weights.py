@@ -73,6 +73,19 @@ def test_layers_of_another_width_are_refused(tmp_path):
         carry_over(read_keras(path).layers, ours("workshop-unet", 5), channels=5)
 
 
+def test_a_batch_norm_without_scale_in_a_file_of_weights_alone_is_refused(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(3, 1)(inputs)
+    model = keras.Model(inputs, keras.layers.BatchNormalization(scale=False)(x))
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.BatchNorm2d(3, eps=1e-3))
+    for name, save in (("whole.keras", model.save), ("only.weights.h5", model.save_weights)):
+        save(tmp_path / name)
+    carry_over(read_keras(tmp_path / "whole.keras").layers, network, channels=1)
+    with pytest.raises(DataError, match=r"'batch_normalization.*' has 3 arrays of weights") as caught:
+        carry_over(read_keras(tmp_path / "only.weights.h5").layers, network, channels=1)
+    assert caught.value.expected.startswith("4 for") and "model.save(" in caught.value.fix
+
+
 def test_code_in_a_file_is_refused(tmp_path):
     inputs = keras.Input((8, 8, 1))
     path = tmp_path / "lambda.keras"

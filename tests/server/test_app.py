@@ -15,12 +15,13 @@ from limner.core.sample import Sample
 from limner.data.formats.coco_rle import decode_rle
 from limner.data.images import read_image, write_labels
 from limner.data.rasterize import rasterize
+from limner.inference.segmenter import NetworkSegmenter
 from limner.server.limits import Limits
-from limner.server.loaded import ModelSpec
+from limner.server.loaded import ModelSpec, Opened
 from limner.server.serve import name_models, opener
 from tests.cli.call import limner
 from tests.runtimes.onnx_files import write_convolution
-from tests.server.fakes import Threshold, opening
+from tests.server.fakes import SPACE, Threshold, opening
 from tests.server.pictures import array, decoded, encoded
 
 PICTURE = array(size_hw=(37, 61))
@@ -199,6 +200,27 @@ def test_a_network_tells_its_scores_and_options(serving, bundle):
     assert refused.status_code == 422 and "two classes" in refused.json()["error"]["message"]
     mirrored = server.post(FILE, tta=True)
     assert mirrored.status_code == 200
+
+
+def test_the_confidence_of_large_pictures_is_not_told(serving, tmp_path, monkeypatch):
+    """As on the command line; their scores would take gigabytes."""
+    (tmp_path / "bundle.json").write_text("{}")
+    contract = InputContract(3, 1.0, "fixed", (0.0, 255.0), 0, 0.25, "", 0.5, temperature=2.0)
+    learnt = {"confidence": {"x": [0.0, 1.0], "y": [0.0, 1.0]}}
+    bundle = Bundle(tmp_path, "net", {"channels": 3}, SPACE, contract, answers=learnt)
+    kept = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Network(NetworkSegmenter):
+        def segment(self, sample):
+            kept.append(self.keep_scores)
+            return super().segment(sample)
+
+    network = Network(lambda batch: np.asarray(8 * batch[:, :1], np.float32), contract, SPACE, 3)
+    server = serving(lambda spec: Opened(network, SPACE, bundle))
+    assert 0.5 < server.post(FILE).json()["confidence"] <= 1 and kept[-1]
+    monkeypatch.setattr("limner.server.routes.predict.PREPARED_PIXELS", 10)
+    assert server.post(FILE).json()["confidence"] is None and not kept[-1]
 
 
 def test_a_model_is_exchanged_whole_or_not_at_all(serving, bundle):

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import io
 import os
+import shutil
 import signal
 import struct
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -163,6 +165,16 @@ def test_a_worker_that_dies_at_work_costs_one_answer(decoder, monkeypatch):
     assert decoder.decode_now(good).image.shape == (5, 7, 3)
 
 
+def test_that_no_process_starts_is_not_the_pictures_fault(monkeypatch):
+    decoder = Decoder(LIMITS, workers=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", shutil.which("false"))
+        found = refused(decoder, encoded(array(1)))
+        assert (found.status, found.code) == (503, "decoder") and "does not start" in found.message
+    assert decoder.decode_now(encoded(array(1))).image.shape == (5, 7, 3)
+    decoder.close()
+
+
 def test_memory_beyond_the_picture_is_not_given():
     """A TIFF of one small page whose tags unpack to gigabytes, and a good one after it."""
 
@@ -180,6 +192,7 @@ def test_memory_beyond_the_picture_is_not_given():
 
 def test_a_token_is_not_handed_on(monkeypatch):
     monkeypatch.setenv("LIMNER_TOKEN", "secret")
+    monkeypatch.setenv("PYTHONUSERBASE", "/where/pip/installs")
     decoder = Decoder(LIMITS, workers=1)
     try:
         decoder.decode_now(encoded(array(1)))
@@ -188,3 +201,4 @@ def test_a_token_is_not_handed_on(monkeypatch):
     finally:
         decoder.close()
     assert b"secret" not in environment and b"PATH=" in environment
+    assert b"PYTHONUSERBASE=/where/pip/installs" in environment  # packages of the user are found

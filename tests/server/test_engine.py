@@ -1,6 +1,7 @@
 """Queue, batches, deadlines, exchange and rest of models, without a socket."""
 
 import asyncio
+import threading
 import time
 
 import numpy as np
@@ -266,6 +267,23 @@ def test_options_of_networks_are_refused_by_other_models():
         return await refusal(engine.predict("m", sample(), options=Options(threshold=0.3)))
 
     assert with_engine(Threshold(), test).status == 422
+
+
+def test_small_patches_are_looked_for_beside_the_event_loop(monkeypatch):
+    threads = []
+
+    def without_small(prediction, min_area):
+        threads.append(threading.current_thread())
+        return prediction
+
+    monkeypatch.setattr("limner.server.engine.without_small", without_small)
+
+    async def test(engine):
+        await engine.predict("m", sample())
+        await engine.predict("m", sample(), options=Options(min_area=9))
+
+    with_engine(Threshold(), test)
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
 
 
 def test_small_patches_touch_at_corners_and_are_of_one_class():

@@ -1,6 +1,7 @@
 """The Open Inference Protocol, version 2: fields and types as its specification lists them."""
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import limner
 from limner.server.limits import Limits
+from limner.server.model_metadata import metadata
 from limner.server.tensors import answer_parts
 from tests.make_data import picture
 from tests.security.attacks import encoded
@@ -73,6 +75,17 @@ def test_metadata_names_tensors_and_preprocessing(live, with_version):
     }
     assert found["parameters"]["classes"][2] == "<b>&wall"
     assert live.ask("GET", f"{path}/ready").json() == {"name": "colors", "ready": True}
+
+
+def test_the_threshold_of_scores_is_calibrated_and_that_of_logits_is_not(live):
+    loaded = live.engine.get("cells")
+    contract = dataclasses.replace(loaded.bundle.contract, threshold=0.4, temperature=2.0)
+    found = metadata(dataclasses.replace(loaded, bundle=dataclasses.replace(loaded.bundle, contract=contract)))
+    assert found["parameters"]["threshold"] == 0.449490  # 1 / (1 + 1.5 ** 0.5)
+    (logits,) = (output for output in found["outputs"] if output["name"] == "logits")
+    assert logits["parameters"]["sigmoid_threshold"] == 0.4
+    several = metadata(live.engine.get("colors"))
+    assert several["parameters"]["threshold"] is None and "sigmoid_threshold" not in several["outputs"][1]["parameters"]
 
 
 def test_a_method_takes_pictures_only(live):
@@ -178,6 +191,17 @@ def test_pictures_of_several_sizes_are_refused_and_no_seat_stays_taken(live):
     answer = infer(live, "cells", bytes_of(picture(0, (5, 7)), picture(1, (7, 5))))
     assert answer.status_code == 422 and "sizes" in answer.json()["error"]
     assert 'limner_queue_depth{model="cells"} 0' in live.ask("GET", "/metrics").text
+
+
+def test_more_pictures_than_the_queue_holds_are_refused_for_good(tmp_path):
+    narrow = Live(tmp_path, names=("otsu",), limits=Limits(queue=2))
+    try:
+        answer = infer(narrow, "otsu", bytes_of(*[picture(i, (5, 7)) for i in range(3)]))
+        assert answer.status_code == 413 and "Retry-After" not in answer.headers
+        assert "3 pictures, the queue of a model 2" in answer.json()["error"]
+        assert infer(narrow, "otsu", bytes_of(*[picture(i, (5, 7)) for i in range(2)])).status_code == 200
+    finally:
+        narrow.close()
 
 
 def test_large_answers_are_written_in_pieces():

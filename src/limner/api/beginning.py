@@ -14,6 +14,7 @@ from typing import Any
 from limner.api.given_recipe import with_changes
 from limner.api.query_recipe import with_queries
 from limner.api.run_folder import RunFolder
+from limner.core.bundle import CLASSICAL
 from limner.core.errors import DataError, RecipeError
 from limner.core.protocols import Silent
 from limner.core.recipe import Recipe
@@ -73,7 +74,7 @@ def stored_recipe(
     wanted = stored.override(explicit)
     different = [key for key in not_asked_for(folder, explicit) if stored.get(key) != wanted.get(key)]
     refuse_other_values(folder, different)
-    other = bool(began.get("recipe")) if planned else False
+    other = planned and (bool(began.get("recipe")) or stored.model.architecture.startswith(CLASSICAL))
     if given is not None and given != stored:
         other = not _same_recipe(given, stored, changes, began)
     if other:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from limner.api.object_tints import tinted
+from limner.core.command_line import command_line
 from limner.core.errors import LimnerError
 from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener
@@ -59,7 +60,8 @@ def make_sheet(examination: Examination, data: Path, *, listener: Listener) -> t
         listener.progress("contact sheet", done, len(names), name)
     splits = [split for split in SPLITS if report.splits.get(split)]
     sheet = ContactSheet(
-        title=f"Contact sheet of {data.name or data}", command=f"limner check {data} --out ...", report=report.as_dict(),
+        title=f"Contact sheet of {data.name or data}", command=command_line("limner", "check", data, "--out", "..."),
+        report=report.as_dict(),
         label_space=examination.reading.label_space, cells=cells, left_out=left_out,
         classes=_class_rows(examination, splits), splits=splits, tables=_tables(examination, report), owners=owners,
     )  # fmt: skip

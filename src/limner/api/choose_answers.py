@@ -69,7 +69,9 @@ def _with_rules(bundle: Bundle, seen: Sequence[Validated], listener: Listener) -
     if rules is None:
         listener.message(f"rules: none ({chosen['reason']})")
         return bundle
-    listener.message(f"rules: {'; '.join(rules.sentences(space.names))}")
+    calibrated = None if rules.threshold is None else bundle.contract.calibrated(rules.threshold)  # as people see scores
+    told = dataclasses.replace(rules, threshold=calibrated)
+    listener.message(f"rules: {'; '.join(told.sentences(space.names))}")
     if rules.threshold is None:
         return bundle
     return dataclasses.replace(bundle, contract=dataclasses.replace(bundle.contract, threshold=rules.threshold))

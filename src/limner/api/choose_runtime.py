@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,7 @@ from limner.api.extras import install_line, missing
 from limner.api.machine import usable_cores
 from limner.core.bundle import WEIGHTS, Bundle
 from limner.core.choices import nearest
+from limner.core.command_line import command_line
 from limner.core.errors import BundleError, MachineError, OutputError, UsageError
 from limner.core.files import sha256, write_json
 from limner.core.protocols import Predictor
@@ -58,6 +59,31 @@ def open_predictor(bundle: Bundle, runtime: str) -> Predictor:
     if not loaders:
         _refuse_all(bundle)
     return loaders[next(iter(loaders)) if len(loaders) == 1 else _fastest(bundle, loaders)]()
+
+
+def runtime_for_all(bundles: Sequence[Bundle]) -> str:
+    """One runtime that opens each of several bundles of one network, so that none of them is computed otherwise than the others.
+
+    Returns
+    -------
+    The fastest for the first of those that open all.
+
+    Raises
+    ------
+    BundleError, MachineError : there is none.
+    """
+    offers = [_loaders(bundle) for bundle in bundles]
+    for bundle, offer in zip(bundles, offers, strict=True):
+        if not offer:
+            _refuse_all(bundle)
+    common = {name: load for name, load in offers[0].items() if all(name in offer for offer in offers)}
+    if not common:
+        folders = " and ".join(bundle.folder.parent.name for bundle in bundles)
+        raise BundleError(
+            f"no runtime opens each of {folders}", expected="the same exports in all folds", where=str(bundles[0].folder.parent),
+            fix="export the whole run again: limner export RUN --to onnx",
+        )  # fmt: skip
+    return next(iter(common)) if len(common) == 1 else _fastest(bundles[0], common)
 
 
 def check_runtime(runtime: str) -> None:
@@ -137,12 +163,12 @@ def _refuse(bundle: Bundle, runtime: str) -> None:
         raise MachineError(
             f"the runtime {package} is not installed", expected=", ".join(missing(extra)), fix=install_line(extra)
         )
-    int8 = " --int8" if runtime.endswith("int8") else ""
+    export = ["limner", "export", bundle.folder, "--to", package, *(["--int8"] if runtime.endswith("int8") else [])]
     raise BundleError(
         f"the bundle holds nothing that {runtime} opens",
         expected=WEIGHTS if runtime == "torch" else f"an export for {package}",
         where=str(bundle.folder),
-        fix=f"limner export {bundle.folder} --to {package}{int8}" if runtime != "torch" else "copy the bundle again",
+        fix=command_line(*export) if runtime != "torch" else "copy the bundle again",
     )
 
 

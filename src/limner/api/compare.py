@@ -16,8 +16,9 @@ from limner.core.protocols import Listener, Silent
 from limner.evaluation.compare import Contender, Versus, compare_two, notes_of, summary_of
 from limner.evaluation.compare_page import render_comparison
 from limner.evaluation.fold_scores import OUT_OF_FOLD
+from limner.evaluation.sentences import OF_INTERVALS, few, plural
 from limner.evaluation.stored import StoredScores
-from limner.metrics.table import TABLE
+from limner.metrics.object_table import EVERY_METRIC
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,10 @@ def compare(
     DataError : scores of other pictures, other classes or another truth; the message says what differs.
     UsageError : fewer than two runs, a metric that there is not, or a split without data.
     """
-    if metric not in TABLE:
-        raise UsageError(f"--metric {metric}", expected=f"one of {', '.join(TABLE)}", fix=nearest(metric, TABLE))
+    if metric not in EVERY_METRIC:
+        raise UsageError(
+            f"--metric {metric}", expected=f"one of {', '.join(EVERY_METRIC)}", fix=nearest(metric, EVERY_METRIC)
+        )
     if len(runs) < 2 and not (runs and Path(runs[0]).is_dir() and data is None):
         raise UsageError(f"{len(runs)} run", expected="two or more", fix="limner compare RUN RUN")
     if split is not None and data is None:
@@ -97,6 +100,7 @@ def compare(
     _check_same_pictures(contenders)
     _check_same_truth(contenders)
     notes += _check_training(found, data=None if data is None else Path(data), wanted=split)
+    notes += _told([run.scores for run in found])
     contenders, dropped = _same_definitions(contenders)
     if any(metric not in run.values for one in contenders for run in one.runs):
         raise DataError(
@@ -168,6 +172,8 @@ def _check_training(runs: Sequence[Run], *, data: Path | None, wanted: str | Non
                 expected="pictures that no model has seen", where=run.scores.name,
                 fix="train all with one split, or score them on other data",
             )  # fmt: skip
+        if any("too good" in note for note in run.scores.notes):
+            continue  # the evaluation said it, with what it knows beyond names
         if learnt:
             notes.append(
                 f"{run.scores.name} was trained on {len(learnt)} of the scored pictures: its scores are too good."
@@ -178,6 +184,19 @@ def _check_training(runs: Sequence[Run], *, data: Path | None, wanted: str | Non
                 "on. These data are not those of its training; if the pictures are the same, its scores are too good."
             )
     return (*notes, *_data_notes(runs))
+
+
+def _told(scores: Sequence[StoredScores]) -> tuple[str, ...]:
+    """What the evaluations had to say, each sentence once with the names of its models; about their own intervals nothing."""
+    by_note: dict[str, list[str]] = {}
+    for one in scores:
+        said = [note for note in one.notes if not note.startswith(OF_INTERVALS)]
+        if one.missing:
+            pictures = plural(len(one.missing), "picture")
+            said.append(f"no prediction for {pictures}, counted as empty: {few(one.missing, 5)}.")
+        for note in said:
+            by_note.setdefault(note, []).append(one.name)
+    return tuple(f"{', '.join(names)}: {note}" for note, names in by_note.items())
 
 
 def _on_own_data(run: Run) -> bool:
@@ -205,7 +224,7 @@ def _same_definitions(contenders: Sequence[Contender]) -> tuple[tuple[Contender,
     """Without the metrics that were defined differently; those of counts were computed anew and always agree."""
     every = [run for one in contenders for run in one.runs]
     differ = [
-        name for name, entry in TABLE.items()
+        name for name, entry in EVERY_METRIC.items()
         if entry.kind != "overlap" and len({run.definitions[name] for run in every if name in run.definitions}) > 1
     ]  # fmt: skip
     if not differ:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from limner.api.evaluate import evaluate
+from limner.api.model_on_data import check_split, open_both, pictures_to_score, score
 from limner.api.trained_on import TrainedOn, find_training
 from limner.core.errors import DataError, UsageError
 from limner.core.protocols import Listener
 from limner.evaluation.compare import Contender
+from limner.evaluation.evaluate import Scorer
 from limner.evaluation.stored import StoredScores, from_report, read_scores
 
 Choices = tuple[tuple[str, str], ...]  # keys of a recipe and their values
@@ -42,18 +43,37 @@ def open_runs(paths: Sequence[Path], *, data: Path | str | None, split: str | No
     DataError, BundleError : a folder without scores, or what ``evaluate`` raises.
     UsageError : the same run twice.
     """
-    found: list[Run] = []
+    named: list[tuple[int, Path]] = []
     for place, path in enumerate(paths):
         for folder in _run_folders(path):
-            name = folder.as_posix()
-            if any(run.scores.name == name for run in found):
+            if any(folder.as_posix() == other.as_posix() for _, other in named):
                 raise UsageError(f"{folder} is named twice", expected="different runs", fix="leave one out")
-            if data is not None:
-                scores = from_report(name, evaluate(folder, data, split=split, listener=listener))
-            else:
-                scores = read_scores(name, _scores_folder(folder))
-            trained = find_training(folder)
-            found.append(Run(place, scores.with_groups(trained.groups), trained))
+            named.append((place, folder))
+    folders = [folder for _, folder in named]
+    trained = [find_training(folder) for folder in folders]
+    if data is None:
+        stored = [read_scores(folder.as_posix(), _scores_folder(folder)) for folder in folders]
+        # Stored scores are of the data that the run's split names; new ones may be of namesakes in other groups.
+        scores = [one.with_groups(known.groups) for one, known in zip(stored, trained, strict=True)]
+    else:
+        scores = _scored_anew(folders, Path(data), split, listener)
+    return [Run(place, one, known) for (place, _), one, known in zip(named, scores, trained, strict=True)]
+
+
+def _scored_anew(folders: Sequence[Path], data: Path, split: str | None, listener: Listener) -> list[StoredScores]:
+    """The scores of all models on the same pictures of `data`.
+
+    Which ones that are, the first model says that was trained on these data: a method without a split of its own, or a folder of
+    masks, is scored on the pictures that this model has not seen. Groups are those of that split, or of the data themselves.
+    """
+    check_split(split)
+    opened = [open_both(folder, data, listener=listener) for folder in folders]
+    seen = next((one.seen for one in opened if one.seen.is_whole), None)
+    found = []
+    for folder, one in zip(folders, opened, strict=True):
+        name, items, _ = pictures_to_score(one.dataset, seen or one.seen, split)
+        scorer = Scorer(one.dataset.label_space, metrics="all", spacing=one.dataset.spacing)
+        found.append(from_report(folder.as_posix(), score(one, name, items, scorer=scorer, listener=listener)[0]))
     return found
 
 

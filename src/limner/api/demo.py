@@ -61,6 +61,7 @@ def demo(
     UsageError : `budget` is no duration.
     MachineError : the extra ``train`` is not installed.
     OutputError : `out` exists or may not be written.
+    KeyboardInterrupt : the training was interrupted; the best model so far is in ``run/model``.
     """
     listener, folder = listener or Silent(), Path(out)
     if budget != "none":
@@ -70,6 +71,8 @@ def demo(
     found = check(DATA, listener=listener)
     prepare_output(folder, overwrite=overwrite, inputs=[DATA])
     result = train(DATA, budget=budget, out=folder / "run", listener=listener)
+    if result.stopped == "interrupted":  # there is no report, and the model was not judged
+        raise KeyboardInterrupt
     pictures = [DATA / row["image"] for row in read_rows(DATA / "splits.csv") if row["split"] == "test"]
     predictions = predict(folder / "run", pictures, out=folder / "predictions", overlay=True, listener=listener)
     return DemoResult(found.as_dict(), result, predictions, folder / "run" / "report.html")

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from limner.api.choose_runtime import runtime_for_all
 from limner.api.open import open_segmenter
 from limner.core.answers import POSTPROCESS
 from limner.core.bundle import Bundle, read_bundle
@@ -27,7 +28,7 @@ def open_ensemble(
     Parameters
     ----------
     run : run folder of a cross-validation: ``fold1``, ``fold2``, ... lie in it.
-    tile, keep_scores, runtime, tta : see `limner.api.open.open_segmenter`.
+    tile, keep_scores, runtime, tta : see `limner.api.open.open_segmenter`; ``auto`` is one runtime for all folds.
 
     Returns
     -------
@@ -41,6 +42,9 @@ def open_ensemble(
     BundleError, MachineError : a fold cannot be opened.
     """
     folds = fold_folders(run)
+    if runtime == "auto":  # or each fold would choose for itself
+        networks_of_folds = [bundle for bundle in map(read_bundle, folds) if bundle.method is None]
+        runtime = runtime_for_all(networks_of_folds) if networks_of_folds else runtime
     opened = [open_segmenter(folder, tile=tile, keep_scores=keep_scores, runtime=runtime, tta=tta) for folder in folds]
     networks = [_network(segmenter, folder) for (segmenter, _), folder in zip(opened, folds, strict=True)]
     ensemble = EnsembleSegmenter(networks, keep_scores=keep_scores)

@@ -38,7 +38,8 @@ class ExportResult:
     max_abs_logit_difference : largest difference of a logit; None where it could not be measured.
     label_disagreement : share of pixels whose label differs, 0 to 1.
     tiles : that were compared.
-    tiles_from : ``validation``, ``training`` where no pictures validate, or ``synthetic`` where the data are not at hand.
+    tiles_from : ``validation``, ``training`` where no pictures validate, ``given`` where nobody knows which of them did what, or
+        ``synthetic`` where the data are not at hand.
     dice_loss : for INT8, by how much Dice against the true labels of those pictures is lower; negative = higher.
     bfloat16 : for OpenVINO on a processor that has it, the same figures for computing in bfloat16, and ``passed``.
     kept_float32 : for INT8, layers that had to stay in float32.

@@ -39,7 +39,7 @@ class Judge:
     bundle : of the network.
     vectors : synthetic tiles of odd sizes, and a batch, with the network's logits.
     tiles : tiles of pictures with the network's logits; further synthetic ones where there are no pictures.
-    tiles_from : ``validation``, ``training`` or ``synthetic``.
+    tiles_from : ``validation``, ``training``, ``given`` or ``synthetic``.
     pictures : for Dice.
     dice : of the network on the judged pictures; None where nobody asks, NaN where they show no object.
     f1 : of the objects there, at IoU 0.5; NaN where objects are not told apart.

@@ -32,8 +32,8 @@ class Pictures:
     Parameters
     ----------
     dataset : the data.
-    judged : pictures that did not train, those that trained where there are no others.
-    judged_from : ``validation`` or ``training``.
+    judged : pictures that did not train, those that trained where there are no others; as far as that is known.
+    judged_from : ``validation``, ``training``, or ``given`` where nobody knows which of them trained the model.
     trained : pictures that did train.
     """
 
@@ -58,8 +58,10 @@ def pick_pictures(model: Path, bundle: Bundle, dataset: Dataset) -> Pictures:
     own = _run_of(model)
     same = dataset.checksum == bundle.training.get("data_checksum")
     split = read_split(own / "split.csv", dataset) if own is not None and same else _split(dataset)
+    known = same and (own is not None or split.checksum == bundle.training.get("split_checksum"))
     judged, trained = split.part("val"), split.part("train") or split.items
-    return Pictures(dataset, judged or trained, "validation" if judged else "training", trained)
+    source = "given" if not known else "validation" if judged else "training"
+    return Pictures(dataset, judged or trained, source, trained)
 
 
 def _run_of(model: Path) -> Path | None:

@@ -15,6 +15,10 @@ EXTRAS = {
     "medical": ("nibabel", "pydicom"),
     "ray": ("ray",),
     "zarr": ("zarr",),
+    "keras": ("keras", "h5py"),
+    "smp": ("segmentation_models_pytorch",),
+    "query": ("transformers", "scipy"),
+    "log": ("tensorboard",),
 }
 PACKAGED_WITH = {"export": "train"}
 WHAT = {
@@ -25,6 +29,10 @@ WHAT = {
     "medical": "readers of NIfTI and DICOM",
     "ray": "Ray, which spreads work over machines",
     "zarr": "the reader of OME-Zarr",
+    "keras": "the reader of Keras files",
+    "smp": "further decoders, smp/...",
+    "query": "the networks query/...",
+    "log": "curves for TensorBoard",
 }
 
 

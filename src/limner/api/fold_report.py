@@ -62,7 +62,7 @@ def judge_folds(
     -------
     The fold whose model is kept, a row for each fold, and the summary of the out-of-fold scores.
     """
-    thresholds = [read_bundle(run.folder.model).threshold for run in runs]
+    thresholds = [read_bundle(run.folder.model).calibrated_threshold for run in runs]
     asked = OutOfFold(dataset, dealt, {run.fold: run.folder for run in runs}, folder.path / "oof")
     inspector = Inspector(dataset.label_space)
     report = score_items(
@@ -70,6 +70,9 @@ def judge_folds(
         threshold=thresholds[0] if len(set(thresholds)) == 1 else None, checksum=dealt.checksum, listener=listener,
         scorer=Scorer(dataset.label_space, metrics="all", spacing=dataset.spacing), inspector=inspector,
     )  # fmt: skip
+    report = dataclasses.replace(
+        report, notes=(*_too_good(runs, recipe), *report.notes)
+    )  # the page takes equal ones once
     rows = _fold_rows(runs, dealt, report)
     kept = median_fold({row["fold"]: row["dice"] for row in rows})
     bundle = _keep_model(folder, runs[kept - 1], len(runs), asked.answers())
@@ -183,17 +186,10 @@ def _notes(
     runs: Sequence[FoldRun], rows: Sequence[dict[str, Any]], kept: int, recipe: Recipe, dealt: Folds
 ) -> list[str]:
     """What a reader of the scores must not overlook."""
-    count, (metric, best, last) = len(runs), _best_and_last(runs)
-    notes = [f"Each picture was predicted by the one of {count} models that had not learnt from it."]
-    if recipe.split.inner_val_share:
-        notes.append("Other pictures than those that a fold holds out chose its weights: the scores are not too good.")
-    else:
-        told = f": {best:.3f} with the chosen weights, {last:.3f} with the last ones" if last == last else ""
-        notes.append(
-            "The pictures that a fold holds out also chose its best weights, how sure its scores are and its rules, where there "
-            f"are any, so the out-of-fold scores are a little too good (mean validation {CHOSEN_BY.get(metric, metric)} of the "
-            f"folds{told}). With split.inner_val_share other pictures choose."
-        )
+    notes = [f"Each picture was predicted by the one of {len(runs)} models that had not learnt from it."]
+    notes += _too_good(runs, recipe) or [
+        "Other pictures than those that a fold holds out chose its weights: the scores are not too good."
+    ]
     notes.append(
         f"model/ is that of fold {kept}, which has the median score: the highest one is as a rule that of the easiest pictures, "
         "not of the best weights."
@@ -209,11 +205,24 @@ def _notes(
     return notes
 
 
+def _too_good(runs: Sequence[FoldRun], recipe: Recipe) -> list[str]:
+    """What the out-of-fold scores owe to choices by the same pictures; empty where others chose."""
+    if recipe.split.inner_val_share:
+        return []
+    metric, best, last = _best_and_last(runs)
+    told = f": {best:.3f} with the chosen weights, {last:.3f} with the last ones" if last == last else ""
+    return [
+        "The pictures that a fold holds out also chose its best weights, how sure its scores are and its rules, where there are "
+        f"any, so the out-of-fold scores are a little too good (mean validation {CHOSEN_BY.get(metric, metric)} of the "
+        f"folds{told}). With split.inner_val_share other pictures choose."
+    ]
+
+
 def _threshold_note(thresholds: Sequence[float | None]) -> list[str]:
     if len(set(thresholds)) == 1:
         return []
     each = ", ".join("none" if value is None else f"{value:g}" for value in thresholds)
-    return [f"The folds chose thresholds of their own: {each}."]
+    return [f"The folds have thresholds of their own: {each}."]
 
 
 def _is_weak(report: Report) -> bool:

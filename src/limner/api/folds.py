@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,29 +96,32 @@ def begin_folds(job: FoldsJob, *, goes_on: bool, overwrite: bool, began: Mapping
     folder.start(job.recipe, pool, job.dataset.root, goes_on=goes_on, overwrite=False, began=began)
 
 
-def train_folds(job: FoldsJob, place: Place, listener: Listener, *, again: str, repeat: str) -> TrainResult:
+def train_folds(
+    job: FoldsJob, place: Place, listener: Listener, *, again: str, repeat: Callable[[RunFolder], str]
+) -> TrainResult:
     """Train the folds that are not finished yet, then score each picture with the model that held it out.
 
     Parameters
     ----------
-    again, repeat : commands that go on with it when it is interrupted, and that repeat it.
+    again : command that goes on with it when it is interrupted.
+    repeat : makes the command that repeats the run in a folder, of the whole or of one fold.
 
     Raises
     ------
     LimnerError : see `limner.api.fit.fit`; folds that are finished stay.
     """
     count, done = job.dealt.num_folds, list[TrainResult]()
-    if job.recipe.schedule.budget != "none":
+    if _shares_budget(job.recipe):
         share = fold_recipe(job.recipe, 1).schedule.budget
         listener.message(f"the budget of {job.recipe.schedule.budget} is {share} for each of {count} folds")
     for fold in range(1, count + 1):
-        result = _train_fold(job, fold, place, listener, again=again)
+        result = _train_fold(job, fold, place, listener, again=again, repeat=repeat)
         done.append(result)
         if result.stopped == "interrupted":
             return _interrupted(job, done)
     runs = [FoldRun(fold, job.fold_folder(fold), job.split(fold), result) for fold, result in enumerate(done, 1)]
     kept, rows, summary = judge_folds(
-        job.folder, job.dataset, job.dealt, job.recipe, runs, command=repeat, listener=listener
+        job.folder, job.dataset, job.dealt, job.recipe, runs, command=repeat(job.folder), listener=listener
     )
     facts = {
         **_totals(done),
@@ -132,17 +135,24 @@ def train_folds(job: FoldsJob, place: Place, listener: Listener, *, again: str, 
 
 
 def fold_recipe(recipe: Recipe, fold: int) -> Recipe:
-    """The recipe of one fold: the same, for its share of the budget."""
+    """The recipe of one fold: the same, for its share of the budget; steps that are given are those of each fold."""
     count = recipe.split.folds
     changed = recipe.override({"split.fold": fold}, reason=f"one of the {count} folds")
-    if recipe.schedule.budget == "none":
+    if not _shares_budget(recipe):
         return changed
     share = f"{round(parse_duration(recipe.schedule.budget) / count, 2):g}s"
     reason = f"{recipe.schedule.budget} shared by {count} folds"
     return changed.override({"schedule.budget": share}, reason=reason)
 
 
-def _train_fold(job: FoldsJob, fold: int, place: Place, listener: Listener, *, again: str) -> TrainResult:
+def _shares_budget(recipe: Recipe) -> bool:
+    """Whether there is a budget that decides; steps go before it."""
+    return recipe.schedule.budget != "none" and not recipe.schedule.steps
+
+
+def _train_fold(
+    job: FoldsJob, fold: int, place: Place, listener: Listener, *, again: str, repeat: Callable[[RunFolder], str]
+) -> TrainResult:
     """The result of one fold, as it is written where the fold is finished already."""
     folder, count = job.fold_folder(fold), job.dealt.num_folds
     finished = folder.finished()
@@ -159,8 +169,7 @@ def _train_fold(job: FoldsJob, fold: int, place: Place, listener: Listener, *, a
     if not goes_on:
         job.folder.log({"event": "fold", "fold": fold})
     folder.start(recipe, split, job.dataset.root, goes_on=goes_on, overwrite=False)
-    repeat = f"limner train {job.dataset.root} --recipe {folder.recipe} --out NEW_FOLDER"
-    return run_job(one, place, listener, again=again, repeat=repeat)
+    return run_job(one, place, listener, again=again, repeat=repeat(folder))
 
 
 def _interrupted(job: FoldsJob, done: Sequence[TrainResult]) -> TrainResult:

@@ -6,6 +6,7 @@ measured as a small picture. So the table has the columns, and the numbers, that
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from limner.api import object_cells
 from limner.api.predict_kept import Kept
 from limner.api.predict_objects import INSTANCES, Part
+from limner.api.ruled_rows import RuledObjects
 from limner.core.annotation import Bitmap, Polygon
 from limner.core.files import write_bytes
 from limner.core.labels import LabelSpace
@@ -69,7 +71,7 @@ class HugeObjects:
     """
 
     source: Source
-    objects: UnfinishedObjects
+    objects: UnfinishedObjects | RuledObjects
     space: LabelSpace
     spacing: Spacing | None
     name: str
@@ -181,9 +183,9 @@ class HugeObjects:
             return
         columns = table_of(found, self.source.size_hw).columns
         places = [header.index(name) - 1 for name in columns]
-        for text in object_cells.lines("", ObjectTable(columns), self.space):
+        for row in csv.reader(object_cells.lines("", ObjectTable(columns), self.space)):
             cells = [""] * (len(header) - 1)
-            for place, cell in zip(places, text.split(",")[1:], strict=True):
+            for place, cell in zip(places, row[1:], strict=True):
                 cells[place] = cell
             yield object_cells.line([object_cells.guarded(self.name), *cells])
 

@@ -1,7 +1,7 @@
 """Is this a picture of the kind that the model was trained for? Sentences that say why not; none for the usual ones.
 
-A picture is strange when it is further from every training picture than these are from each other, with room to spare; see
-`docs/explanation/answers.md` for how often that happens to usual pictures and to pictures of other data sets.
+A picture is strange when it is further from every training picture that was looked at than these are from each other, with room to
+spare; see `docs/explanation/answers.md` for how often that happens to usual pictures and to pictures of other data sets.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ def _size(size_hw: tuple[int, int], known: Mapping[str, Any]) -> list[str]:
 
 
 def _look(image: Image, known: Mapping[str, Any], contract: InputContract) -> list[str]:
-    """Brightness, contrast, colour and detail, where they are unlike those of every training picture."""
+    """Brightness, contrast, colour and detail, where they are unlike those of every training picture that was looked at.
+
+    Of a large data set these are some, see `limner.api.learn_inputs`, so the sentences say how many.
+    """
     vectors = np.array(known["pictures"], np.float64).reshape(-1, len(FEATURES))
     if not len(vectors) or image.dtype.name not in known["dtypes"]:
         return []  # values of another depth are of another range; that has been said
@@ -101,21 +104,23 @@ def _look(image: Image, known: Mapping[str, Any], contract: InputContract) -> li
     if outside:
         return [f"the picture is {', '.join(outside)}"]
     return [
-        f"no training picture looks like this one in brightness, contrast, colour and detail (distance {distance:.1f}; at most "
-        f"{known['limit']:.1f} is usual)"
+        f"none of the {len(vectors)} training pictures looked at is like this one in brightness, contrast, colour and detail "
+        f"(distance {distance:.1f}; at most {known['limit']:.1f} is usual)"
     ]
 
 
 def _outside(features: Features, vectors: Any, scale: Features) -> list[str]:
     """The numbers furthest beyond the range of the training pictures, in words; each word once."""
-    low, high = vectors.min(axis=0), vectors.max(axis=0)
+    count, low, high = len(vectors), vectors.min(axis=0), vectors.max(axis=0)
     beyond = np.maximum(features - high, low - features) / scale
     words: dict[str, str] = {}
     for place in np.argsort(-beyond, kind="stable"):
         if beyond[place] > 1 and len(words) < MOST_WORDS:
             word = WORDS[FEATURES[place]][0 if features[place] > high[place] else 1]
-            here, there = f"{features[place]:.2f}", f"{low[place]:.2f} to {high[place]:.2f}"
-            words.setdefault(word, f"{word} than any in training ({FEATURES[place]} {here}; there {there})")
+            name, here, there = FEATURES[place], f"{features[place]:.2f}", f"{low[place]:.2f} to {high[place]:.2f}"
+            words.setdefault(
+                word, f"{word} than any of the {count} training pictures looked at ({name} {here}; there {there})"
+            )
     return list(words.values())
 
 

@@ -35,13 +35,18 @@ def open_segmenter(
     ------
     BundleError : it cannot be opened, or not by this runtime.
     MachineError : no runtime for it is installed.
-    UsageError : a tile or mirrored copies of a classical method; mirrored copies of a network that never saw any; an unknown
-        runtime.
+    UsageError : a tile or mirrored copies of a classical method; a tile of a network whose pictures all come at one size; mirrored
+        copies of a network that never saw any, or that answers queries; an unknown runtime.
     """
     bundle = read_bundle(model)
     if bundle.method is not None:
         refuse_network_options(bundle.method, tile=tile, scores=False, tta=tta)
         return bundled_method(bundle), bundle
+    if tile is not None and any(bundle.contract.resize_hw):
+        raise UsageError(
+            "tiles (--tile) for a network that sees whole pictures, brought to one size", expected="a network that sees tiles",
+            where=str(bundle.folder), fix="leave --tile out",
+        )  # fmt: skip
     contract = bundle.contract if tile is None else dataclasses.replace(bundle.contract, tile=tile)
     if tta:
         if contract.objects is not None and contract.objects.head == QUERIES:

@@ -10,6 +10,7 @@ from typing import Any
 from limner.api.extras import require
 from limner.api.value_range import with_value_range
 from limner.core.augmentation import check_augmentation
+from limner.core.command_line import command_line
 from limner.core.duration import parse_duration
 from limner.core.errors import DataError, OutputError
 from limner.core.files import write_text
@@ -89,7 +90,7 @@ def _opened(data: Path, settings: Mapping[str, Any], listener: Listener) -> Data
             expected=error.expected,
             where=error.where,
             fix="keep all copies in one split, or leave the given split out with --set split.rule=automatic; "
-            f"limner train {data} --allow-leaks plans by itself and trains on it as it is",
+            f"{command_line('limner', 'train', data, '--allow-leaks')} plans by itself and trains on it as it is",
             details=error.details,
         ) from None
 

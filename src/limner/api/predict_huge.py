@@ -15,6 +15,7 @@ from limner.api.huge_objects import HugeObjects
 from limner.api.input_kind import strange
 from limner.api.predict_kept import Kept
 from limner.api.predict_objects import picture_name
+from limner.api.ruled_rows import RuledRows, has_room, obeying
 from limner.core.answers import INPUTS
 from limner.core.bundle import Bundle
 from limner.core.errors import DataError
@@ -94,7 +95,7 @@ def segment_huge(
     Parameters
     ----------
     network : what segments.
-    rules : that are not applied, because they ask for whole objects; a warning says so.
+    rules : applied at the end where all labels fit into memory; else a warning says that they were not.
     resume : go on where an interrupted call ended.
     progress : hears what share of the picture is done.
 
@@ -114,19 +115,22 @@ def segment_huge(
             progress(rows.rows / size_hw[0])
     else:
         _find_objects(rows, stream, lambda: progress(rows.rows / size_hw[0]))
+    final: Unfinished | RuledRows = rows
+    if rules is not None and rules.change_labels and size_hw[0] * size_hw[1] <= LARGE_PIXELS and has_room(rows):
+        final, rules = obeying(rows, rules, space), None
     row = {
-        "output": _write_labels(huge, rows, space),
+        "output": _write_labels(huge, final, space),
         "size_hw": list(size_hw),
-        "classes": dict(zip(space.names, rows.counts, strict=True)),
+        "classes": dict(zip(space.names, final.counts, strict=True)),
     }
     warnings = _warnings(source, rows, rules, bundle)
-    if rows.objects is not None:
+    if final.objects is not None:
         name = picture_name(huge.path, huge.target)
-        told = HugeObjects(source, rows.objects, space, huge.spacing, name).write(Kept(huge.folder), huge.target)
+        told = HugeObjects(source, final.objects, space, huge.spacing, name).write(Kept(huge.folder), huge.target)
         warnings += told.pop("warnings", [])
         row |= told
     if huge.overlay:
-        write_image(huge.folder / "overlays" / f"{huge.target}.png", _reduced_overlay(source, rows, space))
+        write_image(huge.folder / "overlays" / f"{huge.target}.png", _reduced_overlay(source, final, space))
     rows.remove()
     return {**row, "warnings": warnings} if warnings else row
 
@@ -156,7 +160,7 @@ def _find_objects(rows: Unfinished, stream: ObjectStream, hear: Callable[[], obj
         hear()
 
 
-def _write_labels(huge: Huge, rows: Unfinished, space: LabelSpace) -> str:
+def _write_labels(huge: Huge, rows: Unfinished | RuledRows, space: LabelSpace) -> str:
     height, width = rows.size_hw
     if height * width > LARGE_PIXELS:
         output = f"{huge.target}.tif"
@@ -167,7 +171,7 @@ def _write_labels(huge: Huge, rows: Unfinished, space: LabelSpace) -> str:
     return output
 
 
-def _reduced_overlay(source: Source, rows: Unfinished, space: LabelSpace) -> Image:
+def _reduced_overlay(source: Source, rows: Unfinished | RuledRows, space: LabelSpace) -> Image:
     """Picture and labels at most `OVERLAY_SIDE` long: means of blocks of pixels, and the label at the upper left of each."""
     height, width = source.size_hw
     block = max(1, math.ceil(max(height, width) / OVERLAY_SIDE))
@@ -184,7 +188,7 @@ def _reduced_overlay(source: Source, rows: Unfinished, space: LabelSpace) -> Ima
 
 
 def _warnings(source: Source, rows: Unfinished, rules: Rules | None, bundle: Bundle) -> list[str]:
-    """What is unusual about the picture, and what was done otherwise than for small ones."""
+    """What is unusual about the picture, and what was done otherwise than for small ones: `rules` were not applied."""
     found: list[str] = []
     if INPUTS in bundle.answers:  # else there is nothing to compare with, and reading a file again takes time
         height, width = source.size_hw

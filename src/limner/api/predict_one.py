@@ -6,7 +6,6 @@ not there and has a name of its own, so that a picture may be done twice.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,8 +36,9 @@ from limner.data.label_tiff import LARGE_PIXELS, write_label_tiff
 from limner.data.stacks import stack_suffix
 from limner.data.windows import WholePicture, header_of, open_windows
 from limner.data.windows_zarr import is_zarr
+from limner.inference.ensemble import EnsembleSegmenter
 from limner.inference.object_table import Spacing
-from limner.inference.postprocess import RuledSegmenter
+from limner.inference.postprocess import RuledSegmenter, with_rules
 from limner.inference.segmenter import PREPARED_PIXELS, NetworkSegmenter
 from limner.inference.uncertainty import entropy
 
@@ -76,9 +76,10 @@ class Opened:
 
     Parameters
     ----------
-    segmenter : what answers.
-    network, rules : the network inside it that can answer by bands, and the rules that then cannot be applied; None = none.
+    segmenter : what answers; hands out scores where the bundle can tell from them how good an answer is.
+    network, rules : the network inside it that can answer by bands, and the rules that it then does not obey; None = none.
     bundle : None for a classical method by its name.
+    plain : what answers for pictures whose confidence nobody tells; None = `segmenter`.
     """
 
     segmenter: Segmenter
@@ -86,6 +87,7 @@ class Opened:
     network: NetworkSegmenter | None = None
     rules: Rules | None = None
     bundle: Bundle | None = None
+    plain: Segmenter | None = None
 
 
 class Worker:
@@ -175,7 +177,9 @@ class Worker:
         """A picture that is in memory as a whole."""
         image = _pixels(path)
         opened, options = self.opened, self.options
-        prediction = opened.segmenter.segment(Sample(job.source.name, image))
+        is_judged = image.shape[0] * image.shape[1] <= PREPARED_PIXELS  # others are not, whatever else is asked
+        segmenter = opened.segmenter if is_judged or opened.plain is None else opened.plain
+        prediction = segmenter.segment(Sample(job.source.name, image))
         output = self._write(job, image, prediction)
         row: dict[str, Any] = {
             "output": output,
@@ -190,7 +194,7 @@ class Worker:
             warnings = strange(image, opened.bundle)
             if warnings:
                 row["warnings"] = warnings
-            if prediction.scores is not None and CONFIDENCE in opened.bundle.answers:
+            if is_judged and prediction.scores is not None and CONFIDENCE in opened.bundle.answers:
                 sure = confidence(prediction.scores, opened.bundle, prediction.labels)
                 row["confidence"] = None if sure is None else round(sure, 4)
         if prediction.scores is not None and options.scores:
@@ -257,13 +261,13 @@ def with_confidence(segmenter: Segmenter, bundle: Bundle) -> Opened:
     """The parts of an opened model; it hands out scores where the bundle can tell from them how good an answer is."""
     rules = segmenter.rules if isinstance(segmenter, RuledSegmenter) else None
     inner = segmenter.inner if isinstance(segmenter, RuledSegmenter) else segmenter
+    scored = segmenter
+    if CONFIDENCE in bundle.answers and isinstance(inner, NetworkSegmenter | EnsembleSegmenter):
+        scored = with_rules(inner.with_scores(), rules)
     network = inner if isinstance(inner, NetworkSegmenter) else None
     if network is not None and network.contract.objects is not None and network.contract.objects.head == QUERIES:
         network = None  # queries see the whole picture, made small: there are no bands
-    if network is not None and CONFIDENCE in bundle.answers and not network.keep_scores:
-        scored = dataclasses.replace(network, keep_scores=True)
-        segmenter = scored if rules is None else RuledSegmenter(scored, rules)
-    return Opened(segmenter, bundle.label_space, network, rules, bundle)
+    return Opened(scored, bundle.label_space, network, rules, bundle, plain=segmenter)
 
 
 def _refuse_of_classical(method: str, options: Options) -> None:

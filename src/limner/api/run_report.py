@@ -20,7 +20,6 @@ from limner.core.protocols import Listener
 from limner.core.recipe import Recipe
 from limner.core.report import Report
 from limner.data.dataset import Dataset, Item
-from limner.data.instances import connected_objects
 from limner.data.splits import Split
 from limner.evaluation.answers_text import rules_sentences
 from limner.evaluation.evaluate import Scorer, write_report_files
@@ -29,6 +28,7 @@ from limner.evaluation.gallery import Case, DrawnCase, draw_case
 from limner.evaluation.html import write_report
 from limner.evaluation.inspection import Inspector
 from limner.evaluation.object_gallery import DrawnObjects, choose_object_cases, draw_objects
+from limner.evaluation.object_scorer import measured_objects
 from limner.evaluation.page import ReportPage
 from limner.evaluation.ranking import choose_cases
 
@@ -143,7 +143,8 @@ def make_object_cases(
         found = segmenter.segment(sample)
         if sample.objects is not None:
             things = dataset.label_space.thing_ids or range(1, len(dataset.label_space))
-            pred = found.objects if found.objects is not None else connected_objects(found.labels, tuple(things))
+            apart = found.label_space.thing_ids or None
+            pred = measured_objects(found.objects, found.labels, things, told_apart=apart)  # rows name these numbers
             drawn.append(draw_objects(name, sample.image, pred, sample.objects, report.object_rows, f1=f1))
     return drawn
 
@@ -201,10 +202,7 @@ def judge_and_report(
     write_model_card(bundle)  # a kill while scoring leaves one that says that there are no scores
     judged = "test" if split.part("test") else "val"
     items = split.part(judged)
-    notes = list(split.notes)
-    if judged == "val":
-        chose = "also chose the best epoch, and are too good" if bundle.method is None else "chose nothing here"
-        notes.append(f"There are no test pictures: the scores are those of the validation pictures, which {chose}.")
+    told = _not_tested(bundle) if judged == "val" else ()
     scorer = Scorer(dataset.label_space, metrics="all", spacing=dataset.spacing)
     inspector = Inspector(dataset.label_space)
     report = score_items(
@@ -213,13 +211,14 @@ def judge_and_report(
         items,
         model=str(folder.path),
         split=judged,
-        threshold=bundle.threshold,
+        threshold=bundle.calibrated_threshold,
         checksum=split.checksum,
         listener=listener,
         scorer=scorer,
         inspector=inspector,
     )
-    notes += [*rules_sentences(bundle), *segmenter.sentences(report)]
+    report = dataclasses.replace(report, notes=(*told, *report.notes))  # whoever reads the scores alone must know, too
+    notes = [*split.notes, *told, *rules_sentences(bundle), *segmenter.sentences(report)]
     page = ReportPage(
         title=f"Report: {dataset.root.name}",
         command=command,
@@ -243,6 +242,12 @@ def judge_and_report(
     )
     write_run_report(folder, bundle, page)
     return report.summary()
+
+
+def _not_tested(bundle: Bundle) -> tuple[str, ...]:
+    """What has to be said where pictures that validate are scored, as there are no others."""
+    chose = "also chose the best epoch, and are too good" if bundle.method is None else "chose nothing here"
+    return (f"There are no test pictures: the scores are those of the validation pictures, which {chose}.",)
 
 
 def _baselines(

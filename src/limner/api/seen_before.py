@@ -23,6 +23,7 @@ from limner.api.run_folder import RunFolder
 from limner.api.trained_on import TrainedOn
 from limner.core.bundle import Bundle
 from limner.data.dataset import Dataset, Item
+from limner.data.folds import FOLDS_FILE, read_held_out
 from limner.data.layouts import split_name
 from limner.data.splits import Split, read_rows, split_checksum
 
@@ -33,7 +34,8 @@ class Seen:
 
     Parameters
     ----------
-    parts : part of each picture in the training, by item name; without those that were not there.
+    parts : part of each picture in the training, by item name; without those that were not there. Empty for those that were there
+        and had no part in it, as a fold with ``inner_val_share`` holds them out.
     called : part of each picture in the training that has the name of an item, and may be another one.
     is_whole : `parts` are of the same data, so that all other pictures were not there.
     of_these_data : it was trained on pictures of these data.
@@ -56,7 +58,9 @@ class Seen:
             added += part is None
             group = self.groups.get(item.name) or item.group
             items.append(dataclasses.replace(item, split=item.split or "test" if part is None else part, group=group))
+        free = sum(not part for part in self.parts.values())
         rule = "as written in split.csv" + (f", with {added} pictures that were not there" if added else "")
+        rule += f", and {free} that are in no part of it" if free else ""
         return Split(tuple(sorted(items, key=lambda item: item.name)), rule, split_checksum(items))
 
     def notes(self, items: Sequence[Item]) -> tuple[str, ...]:
@@ -117,8 +121,11 @@ def what_was_seen(model: Path, bundle: Bundle | None, dataset: Dataset) -> Seen:
         known = same and bundle.training.get("split_checksum") == given.checksum and bool(given.part("train"))
         return Seen({item.name: item.split for item in given.items} if known else {}, {}, known, same, chose=chose)
     rows = {row["image"]: row for row in read_rows(file)}
+    rows |= _held_out(file.parent, rows)
     named = {i.name: split_name(rows[i.name]["split"], str(file)) for i in dataset.items if i.name in rows}
     groups = {name: rows[name]["group"] for name in named}
+    if same:  # what the split does not name was there all the same: a fold that was trained by itself has held it out
+        named = dict.fromkeys((item.name for item in dataset.items), "") | named
     origin = RunFolder(file.parent).find_origin()
     if same or _checksum(dataset, rows) == trained or (origin is not None and _is_same(origin, dataset.root)):
         return Seen(named, {}, True, same, groups, chose)
@@ -132,6 +139,19 @@ def given_split(dataset: Dataset) -> Split:
     if any(item.split == "train" for item in dataset.items):
         return split_dataset(dataset, {})  # validation may have to be taken from train
     return Split(dataset.items, dataset.split_rule or "none", split_checksum(dataset.items))
+
+
+def _held_out(run: Path, rows: Mapping[str, object]) -> dict[str, dict[str, str]]:
+    """Rows of what the fold whose split is `rows` has held out; their part is empty.
+
+    The list of folds lies beside the split of the whole and above those of its folds; a fold that was trained by itself keeps the
+    names with what it began with.
+    """
+    alone = RunFolder(run).began().get("held_out")
+    if isinstance(alone, list):
+        return {str(name): {"image": str(name), "split": "", "group": ""} for name in alone if name not in rows}
+    above = run.parent if run.name.startswith("fold") else run
+    return read_held_out(run / FOLDS_FILE, rows) or read_held_out(above / FOLDS_FILE, rows)
 
 
 def _checksum(dataset: Dataset, names: Collection[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from limner.api.logs import require_logs
 from limner.api.one_run import TrainResult, everywhere, result_of, run_job
 from limner.api.plan import plan_dataset, split_dataset, with_preset
 from limner.api.query_recipe import with_queries
+from limner.api.run_commands import going_on, repeating
 from limner.api.run_folder import RunFolder
 from limner.api.value_range import with_value_range
 from limner.core.augmentation import check_augmentation
+from limner.core.bundle import read_bundle
 from limner.core.duration import parse_duration
 from limner.core.errors import LimnerError, UsageError
 from limner.core.named_recipes import AUTO
@@ -79,7 +82,7 @@ def train(
     budget : wall-clock time from the first step to the last, as in ``10m``; all folds together share it evenly.
     out : run folder; default ``runs/<name of data>``.
     resume : go on with the run in `out`; start it when there is none; return at once when it is finished. What else is
-        given has to be what the run began with, and may be left out.
+        given has to be what the run began with, and may be left out. Of a finished run the data are not opened.
     seed : of everything random.
     folds : cross-validation: so many models, each of which holds out other pictures, one after the other. None = as the recipe
         says, which by itself is none.
@@ -94,8 +97,9 @@ def train(
     ------
     DataError, RecipeError, OutputError, MachineError, UsageError : see `limner.core.errors`.
     """
-    if resume and recipe is None and out is not None and classical_recipe(Path(out) / "recipe.toml") is not None:
-        recipe = Path(out) / "recipe.toml"  # the run says what it is
+    folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
+    if resume and recipe is None and classical_recipe(folder.recipe) is not None:
+        recipe = folder.recipe  # the run says what it is
     if classical_recipe(recipe) is not None:
         from limner.api.train_classical import train_classical
 
@@ -109,18 +113,16 @@ def train(
     require_logs(log)
     place = find_place(devices, nodes)
     hears = (listener or Silent()) if place.first else Silent()
-    folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
     changes = _changes(settings, budget, seed, folds, planned=recipe is None or recipe == AUTO)
     call = Call(folder, Path(data), recipe, preset, changes, resume, tuple(log), overwrite, allow_leaks)
     job = everywhere(place, lambda: _begin(call, place, hears))
     if isinstance(job, TrainResult):
         return job
-    leaks = " --allow-leaks" if allow_leaks else ""
-    again = f"limner train {data} --out {folder.path} --resume{leaks}"
-    repeat = f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER{leaks}"
+    again = going_on(data, folder, allow_leaks=allow_leaks)
+    repeat = partial(repeating, data, allow_leaks=allow_leaks)
     if isinstance(job, FoldsJob):
         return train_folds(job, place, hears, again=again, repeat=repeat)
-    return run_job(job, place, hears, again=again, repeat=repeat)
+    return run_job(job, place, hears, again=again, repeat=repeat(folder))
 
 
 def _refuse_network_arguments(**arguments: Any) -> None:
@@ -145,6 +147,7 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
     folder = call.folder
     finished = folder.finished() if call.resume else None
     if finished is not None:
+        _check_same_call(call)
         listener.message(f"{folder.path} is finished already")
         return result_of(folder, finished)
     goes_on = folder.check(resume=call.resume, overwrite=call.overwrite, inputs=[call.data])
@@ -171,6 +174,8 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
     if chosen.schedule.budget != "none":
         parse_duration(chosen.schedule.budget)  # a wrong one is refused before anything is written
     began = None if goes_on else beginning(given, changes, dataset, whole.items)
+    if began is not None and chosen.split.fold and chosen.split.inner_val_share:
+        began["held_out"] = sorted({item.name for item in dataset.items} - {item.name for item in whole.items})
     if isinstance(parts, Folds):
         check_place(place)
         job_of_folds = FoldsJob(folder, dataset, parts, chosen, call.log)
@@ -182,6 +187,19 @@ def _begin(call: Call, place: Place, listener: Listener) -> Job | FoldsJob | Tra
     check_parts(job)
     folder.start(chosen, parts, dataset.root, goes_on=goes_on, overwrite=call.overwrite, began=began)
     return job
+
+
+def _check_same_call(call: Call) -> None:
+    """Refuse to answer a call with the result of a finished run that was asked for something else; no data are opened.
+
+    Raises
+    ------
+    RecipeError : another recipe, or other values.
+    """
+    folder, changes = call.folder, call.changes
+    if call.preset is not None:
+        changes, _ = with_preset(changes, call.preset, read_bundle(folder.model).label_space)
+    stored_recipe(folder, given_recipe(call.recipe), changes, planned=call.recipe == AUTO)
 
 
 def _allowed(call: Call, given: Recipe | None, *, goes_on: bool) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from limner.api.classical_recipe import (
     tuning_words,
 )
 from limner.api.one_run import TrainResult
+from limner.api.run_commands import repeating
 from limner.api.run_folder import RunFolder
 from limner.api.run_report import judge_and_report
 from limner.api.training_samples import TrainingSamples, picture_dice
@@ -112,13 +113,14 @@ def train_classical(
     """
     hears = listener or Silent()
     folder = RunFolder(Path(out) if out is not None else Path("runs") / Path(data).resolve().name)
+    changes = ({"schedule.budget": budget} if budget is not None else {}) | dict(settings or {})
+    changes |= {"seed": seed} if seed is not None else {}
     finished = folder.finished() if resume else None
     if finished is not None:
+        stored_recipe(folder, method, changes)  # a call that asks for something else is refused
         hears.message(f"{folder.path} is finished already")
         return TrainResult(run=folder.path, model=folder.model, **finished)
     goes_on = folder.check(resume=resume, overwrite=overwrite, inputs=[Path(data)])
-    changes = ({"schedule.budget": budget} if budget is not None else {}) | dict(settings or {})
-    changes |= {"seed": seed} if seed is not None else {}
     recipe = stored_recipe(folder, method, changes) if goes_on else decide_recipe(method, changes)
     chosen = method_of(recipe)
     if recipe.schedule.budget != "none":
@@ -138,7 +140,7 @@ def train_classical(
     run = ClassicalRun(folder, dataset, split, recipe, chosen)
     bundle = _tuned_before(run) or _tune(run, hears)
     write_text(folder.recipe, recipe_toml(tuned_recipe(recipe, bundle, split_rule=split.rule)))
-    command = f"limner train {data} --recipe {folder.recipe} --out NEW_FOLDER"
+    command = repeating(data, folder, allow_leaks=allow_leaks)
     facts = _facts(folder, bundle)
     curves = cast("Progress", NoCurves(seconds=facts["seconds"]))
     result = {**facts, "test": judge_and_report(folder, dataset, split, curves, command=command, listener=hears)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from limner.api.run_folder import RunFolder
 from limner.core.recipe import Recipe
+from limner.data.folds import FOLDS_FILE, read_held_out
 from limner.data.splits import read_rows
 
 
@@ -22,7 +23,8 @@ class TrainedOn:
     Parameters
     ----------
     recipe : how it was trained; None where that is not known.
-    parts : of each picture in its training, ``train``, ``val`` or ``test``; empty where not known.
+    parts : of each picture in its training, ``train``, ``val`` or ``test``, and empty for one that other folds of a
+        cross-validation learnt from; no pictures where not known.
     groups : of the pictures that have one.
     data_checksum : of names and pixels of all its pictures; empty where not known.
     labels_checksum : of the labels of the pictures that train or validate, see `limner.api.beginning`; empty where not known.
@@ -67,10 +69,14 @@ def find_training(folder: Path) -> TrainedOn:
     rows = read_rows(home / "split.csv") if (home / "split.csv").is_file() else []
     stated = _table(_read((folder if home != folder else folder / "model") / "bundle.json").get("training"))
     began = _table(_table(_read(RunFolder(home).origin).get("began")).get("labels"))
-    learnt = {row["image"]: began[row["image"]] for row in rows if row["split"] != "test" and row["image"] in began}
+    parts = {row["image"]: row for row in rows}
+    if recipe is not None and recipe.split.folds and not recipe.split.fold:  # its split is that of one fold
+        parts |= read_held_out(home / FOLDS_FILE, parts)
+    learnt = {image: began[image] for image, row in parts.items() if row["split"] != "test" and image in began}
     scored = _read(home / "evaluation" / "summary.json") if rows else {}  # a run is scored on the data it learnt from
     return TrainedOn(
-        recipe, {row["image"]: row["split"] for row in rows}, {row["image"]: row["group"] for row in rows if row["group"]},
+        recipe, {image: row["split"] for image, row in parts.items()},
+        {image: row["group"] for image, row in parts.items() if row["group"]},
         str(stated.get("data_checksum") or scored.get("data_checksum") or ""), _checksum(learnt),
         RunFolder(home).find_origin(),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from limner.cli import show
+from limner.core.command_line import command_line
 
 if TYPE_CHECKING:
     from limner.api.import_keras import ImportResult
@@ -35,6 +36,6 @@ def import_keras(
             print(
                 f"largest difference of a score between Keras and the bundle: {result.max_abs_difference:.2g} ({result.picture})"
             )
-        print(f"predict with: limner predict {result.bundle} PICTURES --out DIR")
+        print(f"predict with: {command_line('limner', 'predict', result.bundle, 'PICTURES', '--out', 'DIR')}")
 
     show.run(verb, show=lines, document=lambda result: result.as_dict(), as_json=as_json, debug=debug)

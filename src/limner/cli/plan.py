@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from limner.cli import show
+from limner.core.command_line import command_line
 
 if TYPE_CHECKING:
     from limner.core.protocols import Listener
@@ -36,7 +37,10 @@ def plan(
         )
 
     def lines(recipe: Recipe) -> None:
-        print(recipe.to_toml() if out is None else f"written to {out}; train with: limner train {data} --recipe {out}")
+        if out is None:
+            print(recipe.to_toml())
+        else:
+            print(f"written to {out}; train with: {command_line('limner', 'train', data, '--recipe', out)}")
 
     def document(recipe: Recipe) -> dict[str, Any]:
         return {

@@ -32,7 +32,9 @@ def serve(
     queue: int = typer.Option(64, min=1, help="Pictures that wait for a model; more are refused with 429."),
     batch: int = typer.Option(8, min=1, help="Pictures computed together where that changes no bit."),
     max_body: str = typer.Option("32MiB", help="Largest request."),
-    max_pixels: int = typer.Option(64_000_000, min=1, help="Largest picture."),
+    max_pixels: int = typer.Option(
+        64_000_000, min=1, help="Largest picture; a side has at most 20,000 whatever this is."
+    ),
     timeout: str = typer.Option("30s", help="How long a picture may wait for its turn."),
     grace: str = typer.Option("20s", help="How long accepted work may take when the server is told to stop."),
     as_json: bool = show.JSON,

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -115,7 +116,7 @@ def run(
 ) -> None:
     """Call `verb` with a listener, then show its value or print its document.
 
-    The exit code is 0, what `failed` says of the value, or the error's own.
+    The exit code is 0, what `failed` says of the value, or the error's own, with `debug` and without.
     """
     listener: PlainListener | BarListener = BarListener() if sys.stderr.isatty() else PlainListener()
     try:
@@ -126,8 +127,10 @@ def run(
             listener.close()
     except (LimnerError, OSError, MemoryError, RuntimeError) as caught:
         error = explained(caught)
-        if debug or error is None:
+        if error is None:
             raise
+        if debug:
+            traceback.print_exception(caught)
         if as_json:
             print(json.dumps({**error.details, "error": error.as_dict()}, indent=2, default=str))
         print(error.text(), file=sys.stderr)

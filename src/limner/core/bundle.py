@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from limner.core.bundle_tables import checked_answers, checked_classes, checked_
 from limner.core.errors import BundleError, DataError
 from limner.core.files import sha256, write_json
 from limner.core.labels import LabelSpace
-from limner.core.object_head import ObjectHead
+from limner.core.object_head import QUERIES, ObjectHead
 
 FORMAT_VERSION = 1
 WEIGHTS = "weights.safetensors"
@@ -50,6 +51,17 @@ class InputContract:
     def num_maps(self, label_space: LabelSpace) -> int:
         """Maps that a network answers: those of the classes, then those of the object head."""
         return label_space.num_maps + (len(self.objects.maps) if self.objects is not None else 0)
+
+    def calibrated(self, threshold: float) -> float:
+        """A threshold of scores as the network gives them, as one of scores that are handed out; 0, 0.5 and 1 stay.
+
+        With the odds o = t / (1 - t) and the temperature T: o^(1/T) / (1 + o^(1/T)).
+        """
+        if self.temperature == 1 or not 0 < threshold < 1:
+            return threshold
+        odds = math.log(threshold / (1 - threshold)) / self.temperature
+        small = math.exp(-abs(odds))  # no temperature makes this overflow
+        return (1 if odds >= 0 else small) / (1 + small)
 
 
 @dataclass(frozen=True)
@@ -91,8 +103,19 @@ class Bundle:
 
     @property
     def threshold(self) -> float | None:
-        """Score above which a pixel is foreground; None where classes compete for it, or there are no scores."""
+        """Score as the network gives it above which a pixel is foreground; None where no score is compared with one.
+
+        So it is where classes compete for a pixel, where there are no scores, and where query masks become objects.
+        """
+        objects = self.contract.objects
+        if objects is not None and objects.head == QUERIES and self.label_space.things:
+            return None
         return self.contract.threshold if len(self.label_space) == 2 and self.method is None else None
+
+    @property
+    def calibrated_threshold(self) -> float | None:
+        """The same of scores that are handed out, which are calibrated; to six decimals. What people are told."""
+        return None if self.threshold is None else round(self.contract.calibrated(self.threshold), 6)
 
     def save(self) -> None:
         """Write ``bundle.json`` beside the weights and exports, which must be there already; their hashes go into it.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from limner.core.command_line import command_line
 from limner.core.errors import DataError
 from limner.core.labels import LabelSpace
 from limner.core.protocols import Listener, Silent
@@ -141,7 +142,7 @@ def open_dataset(
         rest = f" and {len(first.files) - 3} more" if len(first.files) > 3 else ""
         raise DataError(
             f"{first.code}: {first.message}{more}", expected="data without errors", where=files + rest or str(root),
-            fix=f"{first.fix}; limner check {root} lists everything",
+            fix=f"{first.fix}; {command_line('limner', 'check', root)} lists everything",
             details={"findings": [finding.as_dict() for finding in examination.findings]},
         )  # fmt: skip
     return Dataset(

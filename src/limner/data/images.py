@@ -275,10 +275,14 @@ def read_tiff(path: Path) -> TiffPixels:
             pixels = np.moveaxis(pixels.squeeze(), axes.index("S" if "S" in axes else "C"), -1)
         else:
             pixels = pixels.reshape(series.shape[series.axes.index("Y")], series.shape[series.axes.index("X")], 1)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = ~pixels if pixels.dtype.kind in "bu" else pixels
-        alpha = has_alpha(page, pixels.shape[2])
-        return TiffPixels(upright(pixels, _tiff_orientation(page)), palette_of(page), alpha)
+        return page_pixels(page, pixels)
+
+
+def page_pixels(page: tifffile.TiffPage, stored: npt.NDArray[Any]) -> TiffPixels:
+    """The decoded numbers ``(H, W, S)`` of a page as they are meant: white is bright, upright, with its palette."""
+    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        stored = ~stored if stored.dtype.kind in "bu" else stored
+    return TiffPixels(upright(stored, _tiff_orientation(page)), palette_of(page), has_alpha(page, stored.shape[2]))
 
 
 def palette_of(page: tifffile.TiffPage) -> npt.NDArray[np.uint8] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,10 +25,13 @@ def rules_sentences(bundle: Bundle) -> list[str]:
         for name in bundle.label_space.foreground_names
         if name in stored["before"]
     ]
+    if rules.threshold is not None:  # people see calibrated scores
+        rules = dataclasses.replace(rules, threshold=bundle.contract.calibrated(rules.threshold))
     words = "; ".join(rules.sentences(bundle.label_space.names))
     return [
-        f"The labels obey rules that were chosen on the validation pictures: {words}. "
-        f"Mean validation Dice before and after: {', '.join(gains)}."
+        f"The labels obey rules that were chosen on the validation pictures: {words}. Mean validation Dice, where other than in "
+        "the scores a picture without the class counts as 1 unless something is found in it, before and after: "
+        f"{', '.join(gains)}."
     ]
 
 

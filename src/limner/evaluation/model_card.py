@@ -113,8 +113,9 @@ def _use(bundle: Bundle) -> Iterable[str]:
         '```python\nimport limner\n\nfound = limner.predict(".", ["PICTURES"], out="predicted")\n'
         'for picture in found["images"]:\n    print(picture["input"], picture.get("classes"))\n```'
     )
-    if bundle.threshold is not None and bundle.method is None:
-        yield f"A pixel is {markdown(bundle.label_space.names[1])} where its score is above {bundle.threshold:g}."
+    above = bundle.calibrated_threshold
+    if above is not None:
+        yield f"A pixel is {markdown(bundle.label_space.names[1])} where its score is above {above:g}."
     lines = [*rules_sentences(bundle), *confidence_sentences(bundle), *export_sentences(bundle)]
     if lines:
         yield "\n".join(f"- {markdown(line)}" for line in lines)
@@ -148,11 +149,12 @@ def _scores(page: ReportPage | None) -> Iterable[str]:
         f"undefined: where it is not, left out of the mean. {FOREGROUND}: all classes but the background as one mask; {MACRO}: "
         "mean over the classes. Lengths are in " + ("pixels." if report.unit == "px" else f"{markdown(report.unit)}.")
     )
-    if page.inspection is not None and page.inspection.errors.total:
+    # Regions would contradict the counts of objects where the truth tells these apart.
+    if page.inspection is not None and page.inspection.errors.total and not report.objects:
         errors = page.inspection.errors
         yield (
-            f"Of {errors.true_objects} objects, {errors.missed_objects} were missed whole; of {errors.predicted_objects} predicted "
-            f"ones, {errors.invented_objects} were invented."
+            f"Connected regions of one class: of {errors.true_objects} true ones, {errors.missed_objects} were missed whole; of "
+            f"{errors.predicted_objects} predicted ones, {errors.invented_objects} were invented."
         )
 
 

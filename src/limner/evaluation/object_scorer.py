@@ -62,12 +62,8 @@ class ObjectScorer:
                     f"an object of class {highest}", expected=f"class ids 1 to {len(self.names) - 1}",
                     fix="check that prediction and labels use the same classes in the same order",
                 )  # fmt: skip
-        missing = tuple(self.things if pred is None else set(self.things) - set(told_apart or self.things))
-        if pred is None:
-            pred = connected_objects(pred_labels, missing)
-        else:
-            pred = of_classes(pred, self.things)
-            pred = beside(pred, connected_objects(pred_labels, missing)) if missing else pred
+        missing = not_told_apart(pred, self.things, told_apart)
+        pred = measured_objects(pred, pred_labels, self.things, told_apart=told_apart)
         if self.stuff:
             pred = add_stuff(pred, pred_labels, stuff=self.stuff)  # type: ignore[arg-type]
             target = add_stuff(target, target_labels, stuff=self.stuff)  # type: ignore[arg-type]
@@ -144,6 +140,32 @@ class ObjectScorer:
         for image, table in self._tables.items():
             for k in sorted(set(table.classes()).intersection(self.things)):
                 yield from _rows(image, self.names[k], Findings(table.of_class(k)))
+
+
+def not_told_apart(
+    pred: Objects | None, things: Collection[int], told_apart: Collection[int] | None
+) -> tuple[int, ...]:
+    """The things whose connected regions are taken for objects; arguments as of `measured_objects`."""
+    return tuple(things if pred is None else sorted(set(things) - set(told_apart or things)))
+
+
+def measured_objects(
+    pred: Objects | None, labels: LabelArray, things: Collection[int], *, told_apart: Collection[int] | None = None
+) -> Objects:
+    """The predicted objects as they are measured; rows of a report have their numbers.
+
+    Parameters
+    ----------
+    pred : what a model told apart; None: nothing.
+    labels : ``(H, W)`` predicted class ids.
+    things : class ids of the things of the data; other objects of `pred` are left out.
+    told_apart : class ids of which the model tells objects apart; of other things its connected regions are taken. None: all.
+    """
+    missing = not_told_apart(pred, things, told_apart)
+    if pred is None:
+        return connected_objects(labels, missing)
+    pred = of_classes(pred, things)
+    return beside(pred, connected_objects(labels, missing)) if missing else pred
 
 
 def of_classes(objects: Objects, classes: Collection[int]) -> Objects:

@@ -10,12 +10,14 @@ from limner.core.report import Report, Row
 from limner.evaluation.evaluate import FOREGROUND, MACRO
 from limner.evaluation.names import visible
 from limner.evaluation.page import ReportPage, foreground_rows, group_rows, mean, shown_classes
+from limner.evaluation.ranking import picture_scores
 
 FEW_PICTURES = 20  # below, the bootstrap interval is too narrow
 FEW_GROUPS = 5
 WIDE_INTERVAL = 0.1
 WIDE_GROUPS = 0.1  # between the means of the lowest and the highest group
 APART = 0.05  # of mean and pooled value, worth a reason
+OF_INTERVALS = "The intervals draw"  # how a note of a report begins that says how its intervals came about
 SPLITS = {"train": "training", "val": "validation", "test": "test", "all": "scored", "out-of-fold": "held-out"}
 
 
@@ -63,18 +65,26 @@ def _object_sentence(report: Report) -> list[str]:
 
 
 def _interval_sentence(page: ReportPage) -> str:
-    score, (unit, number) = page.headline, page.report.resampled
+    score, number = page.headline, _groups_with_a_dice(page.report)
     if score.n == 1:
         return "With a single picture nothing can be said about others."
     if math.isnan(score.ci95[0]):
-        return "All pictures are of one group, so nothing can be said about others."
-    by_group = unit == "group"
+        of_one = "All pictures are" if page.report.resampled[1] == 1 else "All pictures that have a Dice are"
+        return f"{of_one} of one group, so nothing can be said about others."
+    by_group = page.report.resampled[0] == "group"
     given = plural(number, "group") if by_group else plural(score.n, "picture")
     low, high = (f"{end:.3f}" for end in score.ci95)
     if (number if by_group else score.n) < FEW_GROUPS:
         return f"With only {given} an interval cannot be relied on; drawing them anew gives {low} to {high}."
     more = "groups" if by_group else "pictures"
     return f"With 95 % confidence, given {given}, the average over more {more} of the same kind lies between {low} and {high}."
+
+
+def _groups_with_a_dice(report: Report) -> int:
+    """How many groups the average rests on: those with a picture that has a Dice, and each such picture of no group."""
+    groups = {row.image: row.group for row in report.rows}
+    defined = [image for image, dice in picture_scores(report).items() if not math.isnan(dice)]
+    return len({(groups[image], "" if groups[image] else image) for image in defined})
 
 
 def _what_was_done(page: ReportPage) -> str:
@@ -143,7 +153,7 @@ def warnings_of(page: ReportPage) -> list[str]:
 
 def interval_notes(report: Report) -> list[str]:
     """What the report says about how its intervals came about: to be read beside them, and no reason to doubt by itself."""
-    return [note for note in report.notes if note.startswith("The intervals draw")]
+    return [note for note in report.notes if note.startswith(OF_INTERVALS)]
 
 
 def _doubts(report: Report) -> list[str]:

@@ -41,6 +41,8 @@ class StoredScores:
     values : metric, then class, then ``(N,)`` float64; NaN where undefined.
     definitions : metric to sentence.
     unit : of lengths, ``px`` or ``mm``.
+    notes : what the evaluation had to say about the scores.
+    missing : pictures without a prediction, which count as empty.
     """
 
     name: str
@@ -53,6 +55,8 @@ class StoredScores:
     values: Mapping[str, Mapping[str, Values]] = field(repr=False)
     definitions: Mapping[str, str] = field(default_factory=dict, repr=False)
     unit: str = "px"
+    notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -157,8 +161,15 @@ def _collect(name: str, summary: Mapping[str, Any], rows: Iterable[Row]) -> Stor
         groups=tuple(by_class[background][image].group for image in images), classes=tuple(next(iter(values.values()))),
         true_pixels={one: np.array([row.tp + row.fn for row in found], np.int64) for one, found in columns.items()},
         values=values, definitions={str(k): str(v) for k, v in dict(summary["definitions"]).items()},
-        unit=str(summary.get("unit", "px")),
+        unit=str(summary.get("unit", "px")), notes=_texts(summary.get("notes")), missing=_texts(summary.get("missing")),
     )  # fmt: skip
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """A list of texts; empty where an earlier version wrote none."""
+    if not isinstance(value, (list, tuple, type(None))):
+        raise TypeError(f"{value!r} is no list of texts")
+    return tuple(map(str, value or ()))
 
 
 def mean_where_defined(values: Values) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import statistics
@@ -65,6 +66,12 @@ class EnsembleSegmenter:
         """That of the first member; all are computed by the same runtime."""
         return self.members[0].predictor
 
+    def with_scores(self) -> EnsembleSegmenter:
+        """The same networks, which also return scores."""
+        scored = copy.copy(self)
+        scored.keep_scores = True
+        return scored
+
     def segment(self, sample: Sample) -> Prediction:
         """Labels of `sample` at its own size.
 
@@ -75,13 +82,13 @@ class EnsembleSegmenter:
         start = time.perf_counter()
         decoder = self._decoder(sample.size_hw)
         mean = self._mean(sample, all_maps=decoder is not None)
-        scores, classes = None, self.label_space.num_maps
-        if self.keep_scores:
-            scores = mean[:classes] if self.temperature == 1 else apply_temperature(mean[:classes], self.temperature)
         if decoder is None:
             labels, objects = self.label_space.decode(mean, threshold=self.threshold), None
         else:
             labels, objects = decoder(mean)
+        scores = mean[: self.label_space.num_maps] if self.keep_scores else None
+        if scores is not None and self.temperature != 1:
+            apply_temperature(scores, self.temperature, out=scores)
         return Prediction(sample.name, labels, self.label_space, scores, time.perf_counter() - start, objects)
 
     def _decoder(self, size_hw: tuple[int, int]) -> ObjectDecoder | None:

@@ -129,7 +129,7 @@ class QuerySegmenter(NetworkSegmenter):
         if self.keep_scores:
             scores = class_scores(packed, self.label_space, sample.size_hw)
             if self.contract.temperature != 1:
-                scores = apply_temperature(scores, self.contract.temperature)
+                apply_temperature(scores, self.contract.temperature, out=scores)
         return Prediction(sample.name, labels, self.label_space, scores, objects=objects)
 
     def _decoded(self, packed: Maps, size_hw: tuple[int, int]) -> tuple[Labels, Objects | None]:

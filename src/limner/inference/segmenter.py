@@ -65,6 +65,10 @@ class NetworkSegmenter:
     network_channels: int
     keep_scores: bool = False
 
+    def with_scores(self) -> NetworkSegmenter:
+        """The same network, which also returns scores."""
+        return dataclasses.replace(self, keep_scores=True)
+
     def segment(self, sample: Sample) -> Prediction:
         """Labels of `sample` at its own size.
 
@@ -278,7 +282,7 @@ class NetworkSegmenter:
             _clip(full)
         temperature = self.contract.temperature
         if full is not None and temperature != 1:
-            full = apply_temperature(full, temperature)
+            apply_temperature(full, temperature, out=full)
         return Prediction(sample.name, labels, self.label_space, full, objects=objects)
 
 

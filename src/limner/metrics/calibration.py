@@ -25,6 +25,7 @@ BINS = 15
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures looked at: beyond, scores are as good as 0 and 1, or all alike
 SMALLEST = 1e-7  # scores are held this far from 0 and 1 before their logarithm is taken
 ROUNDING = 1e-6  # scores may lie so far beyond 0 and 1: weighted means of single precision do
+BLOCK = 2**20  # scores that are worked on at once, in double precision: all those of a large picture take gigabytes
 HALVINGS = 40  # of the range of the logarithm of the temperature: exact to eleven digits
 
 
@@ -205,13 +206,16 @@ def fit_temperature(logits: Scores, labels: npt.NDArray[np.integer], *, valid: M
     return math.exp((low + high) / 2)
 
 
-def apply_temperature(scores: Scores, temperature: float) -> npt.NDArray[np.float32]:
+def apply_temperature(
+    scores: Scores, temperature: float, *, out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
     """Scores of the same network at another temperature; only scores are needed, no logits.
 
     Parameters
     ----------
     scores : ``(K, ...)`` after sigmoid (one map) or softmax (several).
     temperature : > 0; 1 changes nothing.
+    out : where the answer goes, ``(K, ...)`` contiguous; may be `scores`. None = a new array.
 
     Returns
     -------
@@ -224,11 +228,21 @@ def apply_temperature(scores: Scores, temperature: float) -> npt.NDArray[np.floa
     """
     if not temperature > 0:
         raise ValueError(f"temperature {temperature}: expected a number above 0")
+    maps = scores.shape[0]
+    found = np.empty(scores.shape, np.float32) if out is None else out
+    before, after = scores.reshape(maps, -1), found.reshape(maps, -1)
+    step = max(1, BLOCK // max(1, maps))
+    for start in range(0, before.shape[1], step):
+        after[:, start : start + step] = _at_temperature(before[:, start : start + step], temperature)
+    return found
+
+
+def _at_temperature(scores: Scores, temperature: float) -> npt.NDArray[np.float64]:
     logits = to_logits(scores) / temperature
     if scores.shape[0] == 1:
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+        return np.asarray(1 / (1 + np.exp(-logits)))
     weights = np.exp(logits - logits.max(axis=0))
-    return np.asarray(weights / weights.sum(axis=0), np.float32)
+    return np.asarray(weights / weights.sum(axis=0))
 
 
 DEFINITIONS: dict[str, str] = {

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -29,6 +30,9 @@ WORKERS = 2
 PICTURES_PER_WORKER = 2000  # then a fresh one takes its place: what a library leaks is bounded
 CLOCK_TIMES = 3  # a busy machine gives a process a part of its time; the system counts its own
 START_SECONDS = 5.0  # more, since the first picture waits for the process to start, on a busy machine
+WORKER = "limner.server.decode_worker"
+READY = b"ready\n"  # the first line that it writes
+LOG = logging.getLogger("limner.server")
 _CHUNK = 2**20
 _KEPT = (
     "PATH",
@@ -42,6 +46,10 @@ _KEPT = (
     "LANG",
     "LC_ALL",
     "HOME",
+    "PYTHONUSERBASE",  # where pip install --user puts packages; without it HOME, APPDATA or USERPROFILE say so
+    "PYTHONNOUSERSITE",
+    "APPDATA",
+    "USERPROFILE",
 )
 
 
@@ -86,7 +94,7 @@ class Decoder:
 
         Raises
         ------
-        Refused : 413 larger than the limits, 415 no picture, 422 damaged, 429 memory, 504 too late.
+        Refused : 413 larger than the limits, 415 no picture, 422 damaged, 429 memory, 503 no process to decode it, 504 too late.
         """
         suffix = suffix_of(data)
         loop = asyncio.get_running_loop()
@@ -149,11 +157,12 @@ class _Process:
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}  # a token is not handed on
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "limner.server.decode_worker"],
+            [sys.executable, "-P", "-m", WORKER],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
             start_new_session=True,  # a signal to the server's group leaves it alone: accepted pictures are still decoded
         )  # fmt: skip
         self._left = PICTURES_PER_WORKER
+        self._is_ready = False
 
     @property
     def is_usable(self) -> bool:
@@ -168,6 +177,7 @@ class _Process:
         clock.start()
         assert self._process.stdin is not None and self._process.stdout is not None
         try:
+            self._await_ready(late)
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.write(data)
             self._process.stdin.flush()
@@ -193,6 +203,23 @@ class _Process:
             ) from None  # fmt: skip
         finally:
             clock.cancel()
+
+    def _await_ready(self, late: threading.Event) -> None:
+        """Wait until the process has started; that it cannot is no picture's fault.
+
+        Raises
+        ------
+        Refused : 503; it ended, or took too long.
+        """
+        assert self._process.stdout is not None
+        if not self._is_ready and self._process.stdout.readline() != READY:
+            self._process.kill()
+            self._left = 0
+            if late.is_set():
+                raise Refused(503, "decoder", "the process that decodes pictures took too long to start", retry_after=5)
+            LOG.error("the process that decodes pictures does not start; %s -P -m %s says why", sys.executable, WORKER)
+            raise Refused(503, "decoder", "the process that decodes pictures does not start on this server")
+        self._is_ready = True
 
     def _kill_late(self, late: threading.Event) -> None:
         late.set()

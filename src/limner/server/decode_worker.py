@@ -1,9 +1,9 @@
 """Decodes pictures that nobody vouches for, in a process of its own; started as ``python -m limner.server.decode_worker``.
 
-Messages on the pipes: a line of JSON, then as many bytes as it says. In: ``{"bytes", "suffix", "frames", limits...}`` and the
-file. Out: ``{"shape", "dtype", "bytes", "warnings"}`` and the pixels of all frames ``(F, H, W, C)``, or ``{"status", "code",
-"message", "limit"}``. Damage that a decoder notices is an answer; damage that kills it, or runs into the limits of the
-system on memory and processor time, kills this process and nothing else.
+Messages on the pipes. Out: ``ready``, once it has started. In: a line of JSON, ``{"bytes", "suffix", "frames", limits...}``, and
+the file, of so many bytes. Out: ``{"shape", "dtype", "bytes", "warnings"}`` and the pixels of all frames ``(F, H, W, C)``, or
+``{"status", "code", "message", "limit"}``. Damage that a decoder notices is an answer; damage that kills it, or runs into the
+limits of the system on memory and processor time, kills this process and nothing else.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def main() -> None:
     sys.stdout = sys.stderr  # what a library prints must not get between the answers
     PIL.Image.init()
     PIL.Image.ID[:] = [kind for kind in PIL.Image.ID if kind in PILLOW_READS]
+    target.write(b"ready\n")  # `limner.server.decode.READY`
+    target.flush()
     with tempfile.TemporaryDirectory(prefix="limner-") as folder:
         while line := source.readline():
             request = json.loads(line)

@@ -231,7 +231,9 @@ class Engine:
         prediction: Prediction = await self._answer(
             name, Work(sample, compute, key, sample.size_hw[0] * sample.size_hw[1], self._deadline(deadline), gone)
         )
-        return without_small(prediction, wishes.min_area)
+        if wishes.min_area < 2:
+            return prediction
+        return await asyncio.to_thread(without_small, prediction, wishes.min_area)
 
     async def logits(self, name: str | None, batch: Logits, *, deadline: float | None = None) -> Logits:
         """What the network itself gives: ``(N, C, H, W)`` float32 to ``(N, K, H, W)`` float32.

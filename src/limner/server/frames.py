@@ -12,7 +12,21 @@ import PIL.Image
 import tifffile
 
 from limner.core.errors import DataError
-from limner.data.images import TIFF_SUFFIXES, naming
+from limner.core.sample import Image
+from limner.data.images import (
+    TIFF_SUFFIXES,
+    TiffPixels,
+    exif_orientation,
+    is_deep_color_png,
+    naming,
+    page_pixels,
+    refuse_not_finite,
+    upright,
+)
+from limner.data.png_chunks import may_state_orientation
+from limner.data.tiff_pages import all_series, check_whole
+
+_EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # modes of Pillow
 
 
 @dataclass(frozen=True)
@@ -52,7 +66,7 @@ def count_frames(path: Path) -> Frames:
 
 def _count_pages(path: Path) -> Frames:
     with tifffile.TiffFile(path) as file:
-        found = _series(file)
+        found = all_series(file)
         full = [series for series in found if not series.keyframe.is_reduced] or found
         axes = "".join(axis for axis, size in zip(full[0].axes, full[0].shape, strict=True) if size > 1 or axis in "YX")
         if len(full) == 1 and axes in ("YX", "YXS", "SYX", "CYX", "YXC"):
@@ -62,48 +76,54 @@ def _count_pages(path: Path) -> Frames:
         return Frames(number, max(sizes, key=lambda size: size[0] * size[1]))
 
 
-def _series(file: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
-    """The pictures of a TIFF; a chain of directories that leads back into itself ends where it does."""
-    len(file.pages)  # follows the chain and finds such a loop; `series` alone would go round in it for ever
-    return list(file.series)
-
-
 def read_frames(path: Path) -> npt.NDArray[Any]:
-    """All pictures of a file of one size, ``(F, H, W, C)`` uint8, uint16 or float32.
+    """All pictures of a file of one size, ``(F, H, W, C)`` uint8, uint16 or float32, each as `read_image` gives a file of its own.
 
     Raises
     ------
-    DataError : damaged, or frames that differ in size or kind.
+    DataError : damaged, frames that differ in size or kind, or values that are not finite.
     """
     with naming(path):
         pictures = _read_pages(path) if path.suffix in TIFF_SUFFIXES else _read_animation(path)
         if len({(picture.shape, picture.dtype) for picture in pictures}) != 1:
             raise DataError("the frames of the picture differ in size or kind", expected="frames of one size")
-        return np.stack(pictures)
+        return refuse_not_finite(np.stack(pictures), path)
 
 
-def _read_animation(path: Path) -> list[npt.NDArray[Any]]:
+def _read_animation(path: Path) -> list[Image]:
     pictures = []
     with PIL.Image.open(path) as file:
+        if file.mode not in _EIGHT_BIT or is_deep_color_png(path):
+            raise DataError("an animation of 16 bit", expected="8 bit", fix="save its frames as pages of a TIFF")
+        orientation = exif_orientation(file) if may_state_orientation(path) else 1
         for index in range(int(getattr(file, "n_frames", 1))):
             file.seek(index)
-            pictures.append(np.array(file.convert("RGB")))
+            pictures.append(upright(np.array(file.convert("RGB")), orientation))
     return pictures
 
 
-def _read_pages(path: Path) -> list[npt.NDArray[Any]]:
-    pictures = []
+def _read_pages(path: Path) -> list[Image]:
+    pages: list[TiffPixels] = []
     with tifffile.TiffFile(path) as file:
-        for series in _series(file):
+        for series in all_series(file):
             if series.keyframe.is_reduced:
                 continue
+            check_whole(file, series)
             for page in series.pages:
                 if page is None:
                     raise DataError("a page of the picture is missing", expected="a whole file")
-                pixels = page.asarray()
-                if pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
-                    raise DataError(f"a page of shape {pixels.shape}", expected="gray or colour pictures")
-                pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-                pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == np.bool_ else pixels
-                pictures.append(pixels if pixels.dtype in (np.uint8, np.uint16) else pixels.astype(np.float32))
+                pages.append(_read_page(series.keyframe if page.is_virtual else page.aspage(), page.asarray()))
+    pictures = [page.as_image() for page in pages]
+    if len({page.pixels.dtype for page in pages}) == 1 and len({picture.dtype for picture in pictures}) > 1:
+        pictures = [picture.astype(np.float32) for picture in pictures]  # some pages hold numbers beyond 16 bit
     return pictures
+
+
+def _read_page(page: tifffile.TiffPage, stored: npt.NDArray[Any]) -> TiffPixels:
+    if stored.ndim not in (2, 3) or stored.dtype.kind not in "buif":
+        raise DataError(f"a page of shape {stored.shape}", expected="gray or colour pictures")
+    if stored.ndim == 2:
+        stored = stored[..., None]
+    elif page.axes.startswith("S"):  # one plane for each channel
+        stored = np.moveaxis(stored, 0, -1)
+    return page_pixels(page, stored)

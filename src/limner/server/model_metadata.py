@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from limner.core.bundle import Bundle
+from limner.core.object_head import QUERIES
 from limner.server.loaded import Loaded
 
 IMAGE, INPUT = "image", "input"
@@ -27,12 +29,8 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
     if network_channels(loaded):
         untouched = "none: the numbers go to the network as they are, and nothing else happens"
         inputs.append(tensor(INPUT, "FP32", [-1, network_channels(loaded), -1, -1], preprocessing=untouched))
-        content = "logits, before the softmax or, of a single map, before the sigmoid"
-        maps = space.num_maps if loaded.bundle is None else loaded.bundle.contract.num_maps(space)
-        if maps > space.num_maps:
-            content += "; the last maps tell objects apart"
-        outputs.append(tensor(LOGITS, "FP32", [-1, maps, -1, -1], of=INPUT, content=content))
-    threshold = loaded.bundle.threshold if loaded.bundle is not None else None
+        outputs.append(_logits(loaded))
+    threshold = loaded.bundle.calibrated_threshold if loaded.bundle is not None else None
     return {
         "name": loaded.name,
         "versions": [loaded.version],
@@ -41,6 +39,29 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
         "outputs": outputs,
         "parameters": {"architecture": loaded.architecture, "classes": list(space.names), "threshold": threshold},
     }
+
+
+def _logits(loaded: Loaded) -> dict[str, Any]:
+    """What a network answers to numbers: maps of classes, or query masks with their class logits below."""
+    space, contract = loaded.label_space, None if loaded.bundle is None else loaded.bundle.contract
+    if contract is not None and contract.objects is not None and contract.objects.head == QUERIES:
+        content = (
+            "query masks (N, Q, h + r, w) at a size of the network's own: h rows of logits before the sigmoid, then r rows that "
+            "hold the logits of the classes above 0 and of no object, before the softmax, row by row, then zeros"
+        )
+        return tensor(LOGITS, "FP32", [-1, -1, -1, -1], of=INPUT, content=content)
+    content = "logits, before the softmax or, of a single map, before the sigmoid"
+    maps = space.num_maps if contract is None else contract.num_maps(space)
+    if maps > space.num_maps:
+        content += "; the last maps tell objects apart"
+    return tensor(LOGITS, "FP32", [-1, maps, -1, -1], of=INPUT, content=content, **_raw_threshold(loaded.bundle))
+
+
+def _raw_threshold(bundle: Bundle | None) -> dict[str, float]:
+    """What the sigmoid of one map of logits is compared with: unlike the scores of pictures these are not calibrated."""
+    if bundle is None or bundle.threshold is None:
+        return {}
+    return {"sigmoid_threshold": bundle.threshold}
 
 
 def tensor(name: str, datatype: str, shape: list[int], **parameters: object) -> dict[str, Any]:

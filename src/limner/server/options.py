@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from limner.core.bundle import InputContract
 from limner.core.labels import Labels
+from limner.core.object_head import QUERIES
 from limner.core.protocols import Segmenter
 from limner.inference.postprocess import RuledSegmenter
 from limner.inference.segmenter import NetworkSegmenter
@@ -54,6 +56,7 @@ def segmenter_for(loaded: Loaded, options: Options) -> Segmenter:
             422, "option", f"{asked[0]} is asked of '{loaded.name}', which is no single network and has no such option"
         )
     contract = network.contract
+    _refuse_without_effect(loaded, contract, options)
     if options.threshold is not None:
         if len(loaded.label_space) != 2:
             raise Refused(
@@ -71,6 +74,25 @@ def segmenter_for(loaded: Loaded, options: Options) -> Segmenter:
     if isinstance(loaded.segmenter, RuledSegmenter):
         return dataclasses.replace(loaded.segmenter, inner=changed)
     return changed
+
+
+def _refuse_without_effect(loaded: Loaded, contract: InputContract, options: Options) -> None:
+    """Refuse what would leave the answer as it is.
+
+    Raises
+    ------
+    Refused : 422; a tile of pictures that come at one size, mirrored copies or a threshold of masks that queries decide.
+    """
+    has_queries = contract.objects is not None and contract.objects.head == QUERIES
+    found = ""
+    if options.tile is not None and any(contract.resize_hw):
+        found = f"tile is asked of '{loaded.name}', which sees whole pictures, brought to one size"
+    elif options.tta and has_queries:
+        found = f"tta is asked of '{loaded.name}', which answers queries: those of mirrored copies have no mean"
+    elif options.threshold is not None and has_queries and loaded.label_space.things:
+        found = f"threshold is asked of '{loaded.name}', whose queries decide which pixels are foreground"
+    if found:
+        raise Refused(422, "option", found)
 
 
 def as_given(threshold: float, temperature: float) -> float:

@@ -12,7 +12,7 @@ class Refused(Exception):
     Parameters
     ----------
     status : 404 no such model, 408 body too slow, 413 too large, 415 kind of file, 422 content or option, 429 queue full,
-        499 the client has gone, 503 not ready or stopping, 504 waited too long in the queue and was not run.
+        499 the client has gone, 503 not ready, stopping or unable, 504 waited too long in the queue and was not run.
     code : one word that programs can look at.
     message : one sentence.
     limit : the limit that was met, as ``{"pixels": 64000000}``.

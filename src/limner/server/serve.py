@@ -61,7 +61,7 @@ def serve(
     queue : pictures that wait for a model at most; more are refused with 429.
     batch : pictures computed together at most, where that changes no bit of the answers.
     max_body : largest request, as in ``32MiB``.
-    max_pixels : largest picture.
+    max_pixels : largest picture; no side may be longer than `Limits.side`, whatever this is.
     timeout : how long a picture may wait for its turn, as in ``30s``.
     grace : how long accepted work may take when the server is told to stop.
     listener : hears what a person should see; with a method `ready` also when requests are answered.

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from limner.server.refused import Refused
 
 DATATYPES = {"uint8": "UINT8", "uint16": "UINT16", "float32": "FP32"}
-TENSOR_PIXELS = 2**21  # N * H * W of a network's input: what runs untiled has to fit the memory
+TENSOR_PIXELS = 2**21  # N * H * W of what a network computes: what runs untiled has to fit the memory
+STRIDE, LEAST_SIDE = 32, 64  # networks pad sides to a multiple of the one, some of them to the other at least
 TENSOR_VALUES = 2**25  # N * K * H * W of its output
 MOST_NUMBERS = 2**23  # of one request
 _ROW = 65_536  # values that are turned into text at a time
@@ -59,7 +60,9 @@ def read_tensor(value: object, *, where: str) -> Tensor:
     return Tensor(value["name"], value["datatype"], tuple(shape), value["data"])
 
 
-def network_input(tensor: Tensor, *, channels: int, most_side: int, num_outputs: int) -> npt.NDArray[np.float32]:
+def network_input(
+    tensor: Tensor, *, channels: int, most_side: int, num_outputs: int, own_hw: tuple[int, int] | None = None
+) -> npt.NDArray[np.float32]:
     """``(N, C, H, W)`` float32 of an FP32 tensor.
 
     Parameters
@@ -67,6 +70,7 @@ def network_input(tensor: Tensor, *, channels: int, most_side: int, num_outputs:
     channels : C that the network wants.
     most_side : largest H and W.
     num_outputs : K, maps that the network answers with.
+    own_hw : the size that the network brings every picture to; None = it pads them.
 
     Raises
     ------
@@ -83,10 +87,28 @@ def network_input(tensor: Tensor, *, channels: int, most_side: int, num_outputs:
     if pixels > TENSOR_PIXELS:
         found = f"{tensor.name} holds {pixels:,} pixels; BYTES inputs are tiled and may be larger"
         raise Refused(413, "tensor_pixels", found, limit={"tensor_pixels": TENSOR_PIXELS})
+    rows, columns = own_hw or (padded_side(height), padded_side(width))
+    if count * rows * columns > TENSOR_PIXELS:
+        found = (
+            f"the network computes {tensor.name} as {count:,} pictures of {rows} x {columns}, at most {TENSOR_PIXELS:,} pixels "
+            "are computed in one request; send fewer pictures"
+        )
+        raise Refused(413, "tensor_pixels", found, limit={"tensor_pixels": TENSOR_PIXELS})
     if pixels * num_outputs > TENSOR_VALUES:
         found = f"the answer to {tensor.name} would hold {pixels * num_outputs:,} values"
         raise Refused(413, "tensor_values", found, limit={"tensor_values": TENSOR_VALUES})
     return numbers(tensor)
+
+
+def padded_side(side: int) -> int:
+    """How long a side is when a network computes it.
+
+    Examples
+    --------
+    >>> padded_side(1), padded_side(65), padded_side(96)
+    (64, 96, 96)
+    """
+    return max(LEAST_SIDE, -(-side // STRIDE) * STRIDE)
 
 
 def numbers(tensor: Tensor) -> npt.NDArray[np.float32]:

@@ -19,6 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 import limner
+from limner.core.bundle import InputContract
+from limner.core.object_head import QUERIES
 from limner.core.sample import Sample
 from limner.server.held import take
 from limner.server.json_body import parse_body, picture_bytes
@@ -128,9 +130,17 @@ def read_request(
     channels = network_channels(loaded)
     if not channels:
         raise Refused(422, "tensor", f"{loaded.name} is a classical method, which takes {IMAGE} (BYTES) only")
-    space = loaded.label_space
-    maps = space.num_maps if loaded.bundle is None else loaded.bundle.contract.num_maps(space)
-    return document, sent, network_input(sent, channels=channels, most_side=most_side, num_outputs=maps)
+    space, contract = loaded.label_space, None if loaded.bundle is None else loaded.bundle.contract
+    maps = space.num_maps if contract is None else contract.num_maps(space)
+    own_hw = None if contract is None else size_of_queries(contract)
+    numbers = network_input(sent, channels=channels, most_side=most_side, num_outputs=maps, own_hw=own_hw)
+    return document, sent, numbers
+
+
+def size_of_queries(contract: InputContract) -> tuple[int, int] | None:
+    """The size that a network with query masks brings every picture to; None for other networks."""
+    has_queries = contract.objects is not None and contract.objects.head == QUERIES
+    return contract.resize_hw if has_queries and all(contract.resize_hw) else None
 
 
 def the_input(document: dict[str, Any]) -> Tensor:
@@ -180,7 +190,13 @@ async def label_maps(
     ------
     Refused : as of `State.decode` and `Engine.predict`; 422 for pictures of several sizes.
     """
-    files = texts(sent, most=state.settings.limits.parts)
+    limits = state.settings.limits
+    files = texts(sent, most=limits.parts)
+    if len(files) > limits.queue:  # no waiting would help
+        found = (
+            f"{sent.name} holds {len(files)} pictures, the queue of a model {limits.queue}; send fewer in one request"
+        )
+        raise Refused(413, "queue", found, limit={"queue": limits.queue})
     with ExitStack() as stack:
         seats = [
             stack.enter_context(state.engine.seat(loaded.name)) for _ in files

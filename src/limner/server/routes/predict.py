@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from limner.api.confidence import confidence
 from limner.core.answers import CONFIDENCE
 from limner.core.sample import Image, Sample
+from limner.inference.segmenter import PREPARED_PIXELS
 from limner.server.answers import Answer, document, file_answer, headers, model_of
 from limner.server.decode import Decoded
 from limner.server.engine import Seat
@@ -107,6 +108,7 @@ async def _answer(
     begun = time.monotonic()
     loaded, bundle = seat.loaded, seat.loaded.bundle
     is_judged = order.output == "json" and bundle is not None and bool(bundle.answers.get(CONFIDENCE))
+    is_judged = is_judged and image.shape[0] * image.shape[1] <= PREPARED_PIXELS  # as on the command line
     options = dataclasses.replace(order.options, scores=order.output == "probs_npz" or is_judged)
     prediction = await state.engine.predict(
         seat, Sample(name, image), options=options, deadline=request.state.deadline, gone=request.is_disconnected
