@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from limner.api import network
 from limner.api.fit import Job, check_parts, fit
 from limner.api.run_folder import RunFolder
 from limner.core.errors import DataError, MachineError
@@ -12,7 +13,7 @@ from limner.core.files import write_text
 from limner.core.recipe import Recipe
 from limner.data.dataset import open_dataset
 from limner.data.splits import make_split
-from limner.training import launch
+from limner.training import launch, loader, loop
 from limner.training.place import Place
 from tests.api import tiny
 from tests.training.runs_light import Heard
@@ -41,7 +42,7 @@ def started(monkeypatch, *outcomes):
     def start(work, job, *, devices, listener, stop):
         jobs.append(job)
         outcome = left.pop(0)
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -79,3 +80,58 @@ def test_nothing_to_validate_on_is_refused(job):
     only = tuple(dataclasses.replace(item, split="train") for item in job.split.items)
     with pytest.raises(DataError, match="4 pictures to train and 0 to validate on"):
         check_parts(dataclasses.replace(job, split=dataclasses.replace(job.split, items=only)))
+
+
+class Trained(Exception):
+    """In place of training."""
+
+
+def stopped(monkeypatch, job, settings, error=None, listener=None):
+    """The run that `fit` would train, all its pictures being in a file; it ends with `error`."""
+    runs = []
+
+    def train(run, *, resume):
+        assert list(job.folder.cache.iterdir())
+        runs.append(run)
+        raise error or Trained
+
+    monkeypatch.setattr(loader, "CACHE_BYTES", 0)
+    monkeypatch.setattr(loop, "train", train)
+    recipe = Recipe().override(tiny.SETTINGS | settings)
+    with pytest.raises(type(error) if error else Trained):
+        fit(dataclasses.replace(job, recipe=recipe), Place(), listener or Heard())
+    return runs
+
+
+@pytest.mark.parametrize("error", [DataError("not a number", fix="less"), MemoryError(), KeyboardInterrupt()])
+def test_no_end_leaves_decoded_pictures(monkeypatch, job, error):
+    assert len(stopped(monkeypatch, job, {}, error)) == 1
+    assert not job.folder.cache.exists()
+
+
+def test_nor_does_a_disk_that_they_fill(monkeypatch, job):
+    class Full(Heard):
+        def progress(self, stage, done, total, text=""):
+            if stage == "read" and done == 2:
+                assert list(job.folder.cache.iterdir())
+                raise OSError(28, "No space left on device")
+
+    assert stopped(monkeypatch, job, {}, OSError(), Full()) == []
+    assert not job.folder.cache.exists()
+
+
+def test_nor_do_processes_that_are_killed(monkeypatch, job):
+    write_text(job.folder.cache_of(1) / "pictures.bin", "decoded")
+    started(monkeypatch, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        fit(job, Place(devices=2), Heard())
+    assert not job.folder.cache.exists()
+
+
+def test_only_loaded_weights_make_an_encoder_slower(monkeypatch, job):
+    monkeypatch.setattr(network, "load_pretrained", lambda *_, **__: "a licence")
+    asked = {"encoder.pretrained": True}
+    residual = asked | {"model.architecture": "residual-unet", "model.decoder_widths": []}
+    plain = asked | {"encoder.name": "plain", "model.decoder_widths": [8], "model.options": {"encoder_widths": [4, 8]}}
+    found = [stopped(monkeypatch, job, one)[0].pretrained for one in (asked, residual, plain)]
+    assert found == [True, False, False]

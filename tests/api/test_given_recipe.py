@@ -49,6 +49,25 @@ def test_a_length_that_is_set_goes_before_the_measured_one(tmp_path, settings, b
     assert part.revisions == (() if part.steps == 0 or "schedule.steps" in settings else ((40, 80),))
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"split.folds": 5}, (0, 8)),
+        ({"split.folds": 5, "schedule.steps": 33}, (33, 8)),
+        ({"split.folds": 5, "schedule.validations": 3}, (0, 3)),
+        ({"split.folds": 5, "schedule.budget": "none"}, (90, 8)),  # no other length is left
+        ({"split.folds": 5, "split.fold": 2}, (90, 6)),  # one of them alone
+        ({"split.folds": 0}, (90, 6)),
+    ],
+)
+def test_folds_share_the_budget_that_the_steps_were_measured_for(tmp_path, settings, expected):
+    part, heard = changed(measured(tmp_path, 6), settings)
+    assert (part.steps, part.validations) == expected and bool(part.revisions) == (part.steps == 90)
+    assert any("90 steps give way to split.folds" in text for text in heard) == (part.steps == 0)
+    by_hand = Recipe().override({"schedule.budget": "1m", "schedule.steps": 90})
+    assert changed(by_hand, {"split.folds": 5})[0].steps == 90
+
+
 def test_what_follows_is_said_with_its_reason(tmp_path):
     given, heard = measured(tmp_path, 6), Heard()
     recipe = with_changes(given, {"schedule.epochs": 100}, heard)

@@ -1,11 +1,14 @@
 """``limner import-keras``: from a Keras file to a bundle that predicts."""
 
+import itertools
+
 import numpy as np
 import PIL.Image
 import pytest
 
 from limner.api.open import open_segmenter
 from limner.core.bundle import read_bundle
+from limner.core.named_recipes import named_recipe
 from limner.core.sample import Sample
 from tests.cli.call import limner, refused
 
@@ -115,3 +118,61 @@ def test_two_maps_that_do_not_compete_are_refused(tmp_path):
     keras_builds.with_random_weights(keras.Model(whole.input, maps)).save(file)
     text = refused(limner("import-keras", file, "--recipe", "workshop-unet", "-o", tmp_path / "bundle"))
     assert "apart on a test picture" in text and not (tmp_path / "bundle").exists()
+
+
+def normed(channels=3, epsilons=(1e-3,), bias=False):
+    """A network of two levels with a batch norm after each convolution; `epsilons` in turn."""
+    keras, layers = keras_builds.keras, keras_builds.layers
+    numbers = itertools.cycle(epsilons)
+
+    def level(x, width):
+        for _ in range(2):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=bias)(x)
+            x = layers.Activation("relu")(layers.BatchNormalization(epsilon=next(numbers))(x))
+        return x
+
+    inputs = keras.Input((48, 64, channels))
+    skip = level(inputs, 4)
+    x = keras_builds.doubled(level(layers.MaxPooling2D()(skip), 6), 4)
+    model = keras_builds.answer(inputs, level(layers.concatenate([x, skip]), 4))
+    model = keras_builds.with_random_weights(model)
+    for layer in model.layers:  # where the variance is small, what is added to it counts
+        if isinstance(layer, layers.BatchNormalization):
+            layer.moving_variance.assign(layer.moving_variance * 1e-3)
+    return model
+
+
+def normed_recipe(folder):
+    """The recipe of `normed`; it says nothing about what a batch norm adds."""
+    options = {"encoder_widths": [4, 6], "upsampling": "transposed", "norm": "conv", "head_kernel": 1}
+    recipe = named_recipe("workshop-unet").override({"model.options": options})
+    (folder / "normed.toml").write_text(recipe.to_toml())
+    return folder / "normed.toml"
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_bundle_is_the_network_that_was_compared(tmp_path, channels):
+    model, file = normed(channels), tmp_path / "normed.keras"
+    model.save(file)
+    if channels == 4:  # no test picture has four
+        model.save_weights(file := tmp_path / "normed.weights.h5")
+    outcome = limner("import-keras", file, "--recipe", normed_recipe(tmp_path), "-o", tmp_path / "bundle", "--json")
+    assert outcome.code == 0, outcome.err
+    segmenter, bundle = open_segmenter(tmp_path / "bundle", runtime="torch", keep_scores=True)
+    assert bundle.contract.channels == bundle.arguments["channels"] == channels
+    if channels == 3:
+        assert bundle.arguments["norm_eps"] == pytest.approx(1e-3)
+        pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+        expected = model.predict(pixels[None] / np.float32(255), verbose=0)[0, ..., 0]
+        assert expected.std() > 0.01
+        assert np.abs(segmenter.segment(Sample("a", pixels)).scores[0] - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "arguments, words", [({"epsilons": (1e-3, 1e-5)}, "to the variance"), ({"bias": True}, "has a bias")]
+)
+def test_what_the_network_cannot_have_is_refused(tmp_path, arguments, words):
+    normed(**arguments).save(tmp_path / "normed.keras")
+    recipe = normed_recipe(tmp_path)
+    text = refused(limner("import-keras", tmp_path / "normed.keras", "--recipe", recipe, "-o", tmp_path / "bundle"))
+    assert words in text and "model.options" in text and not (tmp_path / "bundle").exists()

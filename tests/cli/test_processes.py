@@ -114,6 +114,19 @@ def test_interrupted_and_continued_ends_with_the_same_bytes(home, tmp_path):
     assert weights(run) == weights(folder / "whole")
 
 
+def test_ctrl_c_in_a_terminal_reaches_all_and_ends_well(tmp_path):
+    """A terminal signals the whole group: the processes that were started hear of it by their parent alone."""
+    tiny.make_data(tmp_path / "data")
+    run = tmp_path / "run"
+    settings = tiny.words(schedule__epochs=400, schedule__validations=100)
+    process = start("train", tmp_path / "data", "--out", run, "--devices", 2, *settings)
+    wait_for_validation(run, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130 and "interrupted at step" in err and "Traceback" not in err, err
+    assert all_ended(process) and (run / "model/bundle.json").is_file() and not (run / "cache").exists()
+
+
 def test_killed_it_leaves_no_process_behind(home, tmp_path):
     folder, _ = home
     run = tmp_path / "run"

@@ -184,7 +184,8 @@ def test_where_nothing_is_known_nothing_is_learned():
     target, valid, ids = scene()
     packed = torch.randn(1, 4, 6, 7, requires_grad=True)
     loss = query_loss(packed, target, torch.zeros_like(valid), ids, num_classes=3)
-    assert float(loss.detach()) == 0
+    loss.backward()
+    assert float(loss.detach()) == 0 and packed.grad.shape == packed.shape and not packed.grad.any()
     both = torch.randn(2, 4, 6, 7)
     doubled = [torch.cat([tensor, tensor]) for tensor in (target, valid, ids)]
     doubled[1][1] = False

@@ -12,6 +12,7 @@ from limner.core.errors import MachineError, RecipeError
 from limner.models import ARCHITECTURES, build, config_fields
 from limner.models.cost import output_hw
 from limner.models.encoder import load_pretrained
+from limner.models.smp import PAPERS, fewest_patches
 
 needs_package = pytest.mark.skipif(
     subprocess.run([sys.executable, "-c", "import importlib.util as u; assert u.find_spec('segmentation_models_pytorch')"],
@@ -105,6 +106,19 @@ def test_a_step_of_one_picture_says_what_to_do():
         model(torch.rand(1, 3, 64, 96))
     assert caught.value.where == "sampling.batch"
     assert model.eval()(torch.rand(1, 3, 64, 96)).shape == (1, 1, 64, 96)
+
+
+@needs_package
+@pytest.mark.parametrize("decoder", sorted({*PAPERS} - {"dpt"}))
+def test_which_decoders_need_two_pictures(decoder):
+    model = build(f"smp/{decoder}", {"encoder": "test_efficientnet"}, channels=3, maps=1).train()
+    try:
+        model(torch.rand(1, 3, 128, 160))
+    except RecipeError:
+        assert fewest_patches(f"smp/{decoder}") == 2
+    else:
+        assert fewest_patches(f"smp/{decoder}") == 1
+    assert fewest_patches(decoder) == 1
 
 
 @needs_package

@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from limner.core.errors import DataError, LimnerError
 from limner.core.recipe_parts import OptimizerPart
-from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from limner.training.checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint, save_weights
 from limner.training.optimize import make_optimizer, set_rate
 from tests.training import runs
 
@@ -42,6 +42,7 @@ PROGRESS = Progress(
     top=[{"step": 2, "value": 0.25}],
     history=[{"step": 2, "val_dice": float("nan")}],
     stopped="patience",
+    slow_encoder=False,
 )
 
 
@@ -51,6 +52,7 @@ def test_round_trip_is_exact(tmp_path):
     save_checkpoint(path, PROGRESS, model, optimizer, average)
     other, fresh, mean = trained(2, 0)
     progress = load_checkpoint(path, other, fresh, mean)
+    assert repr(read_progress(path)) == repr(progress) and progress.slow_encoder is False
     assert progress.plan == PROGRESS.plan and progress.best == PROGRESS.best and progress.stopped == "patience"
     assert (progress.validations, progress.peak) == (4, PROGRESS.peak)
     assert (progress.step, progress.seconds, progress.since_best) == (3, 1.25, 1)
@@ -100,4 +102,7 @@ def test_a_damaged_file_is_an_error_with_a_remedy(tmp_path, damage):
     with pytest.raises(LimnerError) as caught:
         load_checkpoint(path, *trained(2, 0))
     assert isinstance(caught.value, DataError)
+    if damage != "other":
+        with pytest.raises(DataError, match="cannot be read"):
+            read_progress(path)
     assert "cannot be read" in caught.value.found and caught.value.where == str(path) and "--resume" in caught.value.fix

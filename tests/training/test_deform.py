@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from limner.core.recipe_parts import AugmentationPart
-from limner.training.augment import draw, warp
+from limner.training import augment
+from limner.training.augment import draw, warp, warp_ids
 from limner.training.deform import Deformation, displacement, draw_deformation, source_box, source_map, source_matrix
 
 STILL = AugmentationPart(flip_x=False, flip_y=False, rotation_degrees=0, scale_min=1, scale_max=1, exact_share=0.0)
@@ -124,6 +125,39 @@ def test_the_box_holds_every_pixel_that_is_looked_at(seed, size_hw, patch_hw):
             used = place != np.floor(place)  # a neighbour of weight 0 need not be there
             inside = (mirrored >= low) & (mirrored <= high - 1)
             assert inside[used | (pixel == place)].all()
+
+
+@pytest.mark.parametrize("center_xy", [(200, 150), (3, 290), (397, 2)])
+@pytest.mark.parametrize("rotation", [0, 180])
+def test_a_part_of_a_picture_gives_the_same_patch_as_the_whole(monkeypatch, center_xy, rotation):
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 255, (301, 400, 5), np.uint8)
+    labels, ids = rng.integers(0, 9, (301, 400), np.uint8), rng.integers(0, 999, (301, 400)).astype(np.uint16)
+    part = dataclasses.replace(STILL, rotation_degrees=rotation, scale_min=0.5, scale_max=1.5)
+    for seed in range(8):
+        variation = drawn(
+            seed, patch_hw=(33, 64), size_hw=(301, 400), center_xy=center_xy, part=part, elastic=1.0, grid=1.0,
+            perspective=0.1 * (seed % 2),
+        )  # fmt: skip
+        found = []
+        for bound in (2**15 - 1, 0):
+            monkeypatch.setattr(augment, "REMAP_BELOW", bound)
+            found.append([*warp(variation, image, labels, (33, 64)), warp_ids(variation, ids, (33, 64), beyond=65535)])
+        assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("size_hw", [(40, 32_767), (40_000, 41)])
+def test_pictures_longer_than_a_short_number_can_be_bent(size_hw):
+    far = (size_hw[1] - 40, size_hw[0] - 20)
+    variation = drawn(3, patch_hw=(24, 32), size_hw=size_hw, center_xy=far, elastic=1.0, grid=1.0)
+    labels = (np.add.outer(np.arange(size_hw[0]), np.arange(size_hw[1])) % 251).astype(np.uint8)
+    image, target = warp(variation, labels[..., None], labels, (24, 32))
+    x, y = source_map(variation.matrix, variation.deformation, (24, 32))
+    inside = (x > 0) & (x < size_hw[1] - 1) & (y > 0) & (y < size_hw[0] - 1)
+    expected = (np.rint(x) + np.rint(y)) % 251
+    assert inside.mean() > 0.5 and (target == expected)[inside].mean() > 0.95
+    ids = warp_ids(variation, labels.astype(np.uint16), (24, 32), beyond=65535)
+    assert np.array_equal(ids[inside], target[inside]) and image.shape == (24, 32, 1)
 
 
 def test_nothing_is_drawn_for_nothing():

@@ -13,10 +13,10 @@ from timm.layers import BatchNormAct2d
 from torch import nn
 
 from limner.core.errors import DataError, RecipeError
-from limner.training.distributed import PartLoader, convert_sync_batchnorm
+from limner.training.distributed import Crew, PartLoader, convert_sync_batchnorm
 from limner.training.launch import launch
 from limner.training.loop import train
-from limner.training.place import Place
+from limner.training.place import Place, find_place
 from tests.training import runs
 from tests.training.runs_light import Heard
 
@@ -172,6 +172,16 @@ def test_a_batch_is_not_shared_among_more_processes_than_it_has_patches(tmp_path
     run, _ = runs.make_run(tmp_path, runs.recipe(optimizer__accumulate=0))
     with pytest.raises(RecipeError, match="accumulate = 0"):
         train(run, resume=False)
+
+
+@pytest.mark.parametrize("variables", [{"SLURM_NTASKS": "8"}, {"SLURM_NTASKS": "8", "SLURM_LOCALID": "3"}])
+def test_a_batch_script_without_srun_is_one_process(monkeypatch, variables):
+    """The scheduler tells a script of all tasks that it may start; none of them is started here."""
+    common = {"SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "train.sh", "SLURM_PROCID": "0", "SLURM_NODELIST": "node[01-04]"}
+    for name, value in (common | variables).items():
+        monkeypatch.setenv(name, value)
+    crew = Crew(find_place(), bfloat16=False)
+    assert crew.fabric.world_size == 1 and crew.mean(3.0) == 3.0 and crew.from_first("own") == "own"
 
 
 def test_norms_that_share_statistics_keep_names_weights_and_activations():

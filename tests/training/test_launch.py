@@ -2,8 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +28,16 @@ def work(job, place, listener):
             listener.message("waiting")
             if not stop.wait(SECONDS):
                 raise TimeoutError
+            return "stopped"
+    if deed == "work":  # for seconds, whatever is signalled meanwhile
+        with interruptible(patient=True) as stop:
+            (Path(job["folder"]) / str(place.rank)).touch()
+            while len(list(Path(job["folder"]).iterdir())) < place.world:
+                time.sleep(0.02)
+            listener.message("working")
+            if not stop.wait(SECONDS):
+                raise TimeoutError
+            time.sleep(0.5)  # the rest of a step
             return "stopped"
     if deed == "deaf":
         listener.message("deaf")
@@ -92,3 +105,76 @@ def test_a_stop_is_handed_on_once_and_waited_for():
     timer.start()
     answer, heard = start({0: "wait", 1: "wait"}, stop=stop)
     assert answer == "stopped" and heard.messages == ["waiting"]
+
+
+GROUP = """
+import os, sys, threading
+from pathlib import Path
+from limner.training.interrupt import interruptible
+from limner.training.launch import launch
+from tests.training.test_launch import work
+
+class Listener:
+    def progress(self, *_):
+        pass
+
+    def message(self, text):
+        send()
+
+def send():
+    for word in sys.argv[2:]:
+        os.killpg(0, int(word))
+
+if __name__ == "__main__":
+    if not sys.argv[1]:
+        threading.Timer(0.3, send).start()
+    job = {"folder": sys.argv[1] or "nowhere", 0: "work", 1: "work"}
+    with interruptible() as stop:
+        try:
+            print(launch(work, job, devices=2, listener=Listener(), stop=stop))
+        except BaseException as error:
+            print(type(error).__name__)
+"""
+
+
+def signalled_group(folder, number):
+    """What a launch says whose whole process group is signalled, as a terminal does it; "" = before its processes are ready."""
+    done = subprocess.run(
+        [sys.executable, "-c", GROUP, folder, str(int(number))], cwd=Path(__file__).parents[2], capture_output=True,
+        text=True, timeout=90, start_new_session=True,
+    )  # fmt: skip
+    return done.stdout.strip(), done.stderr.strip()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups need a Unix system")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_for_all_is_one_signal_for_each(tmp_path, number):
+    assert signalled_group(str(tmp_path), number) == ("stopped", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups need a Unix system")
+def test_ctrl_c_while_processes_start_is_an_interruption_without_many_words():
+    assert signalled_group("", signal.SIGINT) == ("KeyboardInterrupt", "")
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.is_set() and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            signal.raise_signal(signal.SIGTERM)
+            assert stop.is_set()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_the_second_signal_interrupts_unless_one_is_patient():
+    with interruptible(patient=True) as stop:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set()
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)

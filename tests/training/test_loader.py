@@ -1,6 +1,7 @@
 """Batches follow from the seed and the step alone."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from limner.core.errors import MachineError
 from limner.training import loader as module
 from limner.training.crops import Crops
 from limner.training.loader import to_device
+from limner.training.picture_cache import Cached, PictureCache
 from tests.make_data import labels, make_folder, save
 from tests.training import runs
 
@@ -119,10 +121,52 @@ def _path(folder, kind, number):
 
 def test_pictures_beyond_memory_give_the_same_batches(tmp_path, monkeypatch):
     inside = runs.loader(tmp_path, runs.recipe())
-    monkeypatch.setattr(module, "CACHE_BYTES", 2 * 40 * 56 * 4)
+    points = sum(where.nbytes for picture in inside.pictures[:2] for where in picture.points_yx.values())
+    monkeypatch.setattr(module, "CACHE_BYTES", 2 * 40 * 56 * 4 + points)
     outside = runs.loader(tmp_path, runs.recipe())
-    assert len(list((tmp_path / "cache").iterdir())) == 6  # three of five pictures, image and labels
+    (file,) = (tmp_path / "cache").iterdir()
+    assert file.stat().st_size == 3 * 40 * 56 * 4  # three of five pictures, image and labels; both are multiples of 64
     assert all(same(inside.batch(step), outside.batch(step)) for step in range(4))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted as Linux tells them")
+def test_pictures_beyond_memory_need_one_open_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CACHE_BYTES", 0)
+    make_folder(tmp_path / "data", count=40, size_hw=(24, 32))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    loader = runs.loader(tmp_path, runs.recipe(sampling__batch=8))
+    loader.batch(0)
+    held = [link.resolve() for link in Path("/proc/self/fd").iterdir() if tmp_path in link.resolve().parents]
+    assert held == [tmp_path / "cache/pictures.bin"] and len(list(Path("/proc/self/fd").iterdir())) <= before + 1
+
+
+def test_what_an_earlier_run_left_in_the_file_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CACHE_BYTES", 0)
+    first = runs.loader(tmp_path, runs.recipe()).batch(0)
+    size = (tmp_path / "cache/pictures.bin").stat().st_size
+    assert same(runs.loader(tmp_path, runs.recipe()).batch(0), first)
+    assert (tmp_path / "cache/pictures.bin").stat().st_size == size
+
+
+def test_a_file_of_pictures_keeps_every_kind_of_array(tmp_path):
+    rng = np.random.default_rng(3)
+    given = [
+        Cached(
+            rng.random((h, w, c)).astype(kind),
+            rng.integers(0, 300, (h, w)).astype(np.uint16),
+            {2: np.array([[0, 1]], np.int32)},
+            rng.integers(0, 9, (h, w)).astype(np.uint16) if c == 1 else None,
+        )
+        for h, w, c, kind in [(1, 1, 1, np.float32), (3, 5, 4, np.float64), (7, 2, 3, np.uint8), (9, 9, 1, np.float32)]
+    ]
+    cache = PictureCache(tmp_path / "cache", given[0].num_bytes)
+    for picture in given:
+        cache.add(picture)
+    for one, other in zip(cache.pictures(), given, strict=True):
+        assert one.arrays.keys() == other.arrays.keys() and one.points_yx is other.points_yx
+        for kind, array in one.arrays.items():
+            assert array.dtype == other.arrays[kind].dtype and np.array_equal(array, other.arrays[kind])
+    assert given[0].num_bytes == 4 + 2 + 8 + 2
 
 
 def test_working_scale_and_gray_into_three_channels(tmp_path):
@@ -256,20 +300,20 @@ def test_a_gpu_computes_what_the_processor_computes(tmp_path):
 def test_few_pictures_are_read_ahead_of_what_is_kept(tmp_path, monkeypatch):
     """A set that is larger than memory: what is decoded and not kept yet must not grow with the number of pictures."""
     loaded, kept, most = [0], [0], [0]
-    load, keep = module.PatchLoader._load, module.PatchLoader._keep
+    load, keep = module.PatchLoader._load, PictureCache.add
 
     def counted(self, dataset, index):
         loaded[0] += 1
         return load(self, dataset, index)
 
-    def slow(self, picture, number):
+    def slow(self, picture):
         time.sleep(0.01)  # readers have time to run ahead
         most[0] = max(most[0], loaded[0] - kept[0])
         kept[0] += 1
-        return keep(self, picture, number)
+        keep(self, picture)
 
     monkeypatch.setattr(module.PatchLoader, "_load", counted)
-    monkeypatch.setattr(module.PatchLoader, "_keep", slow)
+    monkeypatch.setattr(PictureCache, "add", slow)
     monkeypatch.setattr(module, "CACHE_BYTES", 0)
     make_folder(tmp_path / "data", count=40, size_hw=(24, 32))
     loader = runs.loader(tmp_path, runs.recipe())

@@ -1,10 +1,12 @@
 """A run is a function of its recipe and seed: repeated, interrupted or continued, the weights are the same bytes."""
 
+import json
 import types
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from limner.core.errors import DataError, RecipeError
 from limner.training import clock as clock_module
@@ -54,6 +56,39 @@ def test_interrupted_and_continued_is_the_same(whole, tmp_path, pieces):
     end = "last.safetensors"
     ours, theirs = (load_file(place / "checkpoints" / end) for place in (tmp_path, folder))
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_only_an_encoder_with_loaded_weights_learns_slower(whole, tmp_path):
+    """What the recipe asks for is the default; plain and residual encoders have no weights to load."""
+    asked, not_asked = recipe(encoder__pretrained=True), recipe(encoder__pretrained=False)
+    found = {}
+    for name, wanted, loaded in [("drawn", asked, False), ("loaded", asked, True), ("odd", not_asked, True)]:
+        (tmp_path / name).mkdir()
+        run, _ = make_run(tmp_path / name, wanted, pretrained=loaded)
+        train(run, resume=False)
+        found[name] = weights(tmp_path / name)
+    assert found["drawn"] == weights(whole[0]) != found["loaded"] == found["odd"]
+
+
+def test_a_checkpoint_that_does_not_say_goes_on_as_the_recipe_said(tmp_path):
+    """Earlier versions gave each encoder of a recipe with ``pretrained`` groups of its own."""
+    asked = recipe(encoder__pretrained=True)
+    for name in ("whole", "earlier"):
+        (tmp_path / name).mkdir()
+    run, _ = make_run(tmp_path / "whole", asked, pretrained=True)
+    train(run, resume=False)
+    run, _ = make_run(tmp_path / "earlier", asked, pretrained=True, stop_after=4)
+    train(run, resume=False)
+    last = tmp_path / "earlier/checkpoints/last.safetensors"
+    with safe_open(last, framework="pt") as file:
+        progress = json.loads(file.metadata()["progress"])
+    assert progress.pop("slow_encoder") is True
+    save_file(load_file(last), last, metadata={"progress": json.dumps(progress)})
+    run, _ = make_run(tmp_path / "earlier", asked, pretrained=False, stop_after=2, model=runs.network(seed=99))
+    assert train(run, resume=True).step == 6
+    run, _ = make_run(tmp_path / "earlier", asked, pretrained=False, model=runs.network(seed=98))
+    train(run, resume=True)
+    assert weights(tmp_path / "earlier") == weights(tmp_path / "whole")
 
 
 def test_killed_between_checkpoints_repeats_the_lost_steps(whole, tmp_path):

@@ -16,7 +16,7 @@ from limner.training.loader import Batch
 from limner.training.loop import train
 from limner.training.optimize import make_optimizer
 from limner.training.place import Place
-from limner.training.step import Learner, seed_step
+from limner.training.step import Learner, seed_step, smaller_parts
 from tests.training import runs
 
 TRACED = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor", "ignore::DeprecationWarning")
@@ -251,6 +251,20 @@ def test_a_second_failure_says_what_to_lower(tmp_path):
     with pytest.raises(MachineError, match="with 1 patch at once") as caught:
         train(alone, resume=False)
     assert none == [] and "raise optimizer.accumulate" not in caught.value.fix
+
+
+def test_networks_that_need_two_patches_at_once_keep_them(tmp_path):
+    asked = {"model__architecture": "smp/pan"}
+    run, _, _, halved = hungry_run(tmp_path / "half", Hungry(2, CPU), **asked)
+    train(run, resume=False)
+    assert [parts for parts, _ in halved] == [2]
+    run, _, _, halved = hungry_run(tmp_path / "single", Hungry(1, CPU), **asked, optimizer__accumulate=4)
+    with pytest.raises(MachineError, match="with 2 patches at once") as caught:
+        train(run, resume=False)
+    assert halved == [] and "raise optimizer.accumulate" not in caught.value.fix
+    recipe = runs.recipe(**asked)
+    assert [smaller_parts(parts, 7, recipe) for parts in (1, 2, 3, 9)] == [2, 3, None, None]
+    assert [smaller_parts(parts, 7, runs.recipe()) for parts in (1, 2, 4, 7)] == [2, 4, 7, None]
 
 
 def test_memory_that_runs_out_while_weights_change_is_not_tried_again(tmp_path):

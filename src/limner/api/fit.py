@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from limner.core.recipe import Recipe
 from limner.data.dataset import Dataset
 from limner.data.splits import Split
 from limner.training.interrupt import interruptible
-from limner.training.place import Place
+from limner.training.place import OWN, Place
 
 if TYPE_CHECKING:
     from limner.training.checkpoint import Progress
@@ -74,7 +74,7 @@ def fit(job: Job, place: Place, listener: Listener) -> Progress:
     from limner.training.failure import ran_out_of_memory
     from limner.training.launch import launch
 
-    with interruptible() as stop:
+    with interruptible() as stop, _no_cache_left(job.folder, Place()):
         try:
             return launch(fit_here, job, devices=place.devices, listener=listener, stop=stop)
         except MachineError as error:
@@ -84,16 +84,26 @@ def fit(job: Job, place: Place, listener: Listener) -> Progress:
         return launch(fit_here, again, devices=place.devices, listener=listener, stop=stop)
 
 
+@contextlib.contextmanager
+def _no_cache_left(folder: RunFolder, place: Place) -> Iterator[None]:
+    """Remove a process's decoded pictures at the end, whatever it is: they may be as large as the disk."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder.cache_of(place.rank), ignore_errors=True)
+
+
 def _in_smaller_parts(job: Job, place: Place, error: MachineError, listener: Listener) -> Job:
     """The same run from its last checkpoint on, the patches of each process in parts of half the size.
 
     Processes that have run out of memory cannot agree on where they are, so they are started again.
     """
+    from limner.training.step import smaller_parts
+
     patches = -(-job.recipe.sampling.batch // place.world)
-    now = min(job.recipe.optimizer.accumulate, patches)
-    if now >= patches:
+    parts = smaller_parts(job.recipe.optimizer.accumulate, patches, job.recipe)
+    if parts is None:
         raise error
-    parts = min(2 * now, patches)
     recipe = job.folder.write_parts(parts, error.found)
     job.folder.log({"event": "memory", "accumulate": parts})
     listener.message(f"{error.found}; starting again in parts of half the size: optimizer.accumulate = {parts}")
@@ -125,33 +135,33 @@ def fit_here(job: Job, place: Place, listener: Listener) -> Progress:
         folder.write_history(progress)
 
     names = job.log if place.first else ()
-    with open_logs(names, folder, recipe, listener, resumed=job.resume) as logs, interruptible() as stop:
-        run = Run(
-            model=network,
-            loader=_loader(job, place, arguments["channels"], listener),
-            recipe=recipe,
-            checkpoints=folder.checkpoints,
-            validate=_validation(job, place, arguments["channels"], bfloat16=bfloat16),
-            log=folder.log,
-            changed=changed,
-            listener=listener,
-            bfloat16=bfloat16,
-            interrupted=stop.is_set,
-            place=place,
-            scalars=logs.scalars,
-            halved=folder.write_parts,
-        )
+    told = interruptible(patient=place.starter == OWN)
+    with open_logs(names, folder, recipe, listener, resumed=job.resume) as logs, told as stop:
         try:
-            progress = train(run, resume=job.resume)
+            with _no_cache_left(folder, place):
+                run = Run(
+                    model=network,
+                    loader=_loader(job, place, arguments["channels"], listener),
+                    recipe=recipe,
+                    checkpoints=folder.checkpoints,
+                    validate=_validation(job, place, arguments["channels"], bfloat16=bfloat16),
+                    log=folder.log,
+                    changed=changed,
+                    listener=listener,
+                    bfloat16=bfloat16,
+                    interrupted=stop.is_set,
+                    place=place,
+                    scalars=logs.scalars,
+                    pretrained=bool(licences),
+                    halved=folder.write_parts,
+                )
+                progress = train(run, resume=job.resume)
         except LimnerError:
             if latest and latest[0].best and place.first:
                 with contextlib.suppress(LimnerError, OSError):  # what happened comes first
                     bundle(latest[0])
                     listener.message(f"the best model so far, of step {latest[0].best['step']}, is in {folder.model}")
             raise
-        finally:
-            if not place.first:
-                shutil.rmtree(folder.cache_of(place.rank), ignore_errors=True)
     if progress.step == 0:
         raise KeyboardInterrupt
     if place.first:

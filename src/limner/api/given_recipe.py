@@ -64,8 +64,10 @@ def _short(value: Any) -> str:
 
 
 def _length(given: Recipe, changed: Recipe, changes: Mapping[str, Any]) -> Follows:
-    """Steps that a recipe was measured for give way to epochs or a budget that are set."""
+    """Steps that a recipe was measured for give way to epochs or a budget that are set, or to folds that share its budget."""
     asked = [key for key in ("schedule.epochs", "schedule.budget") if key in changes]
+    if _shares_measured_budget(given, changed, changes):
+        asked.append("split.folds")
     part = changed.schedule
     if "schedule.steps" in changes and "schedule.revisions" not in changes:
         return {"schedule.revisions": ((), "they were measured for another number of steps")}
@@ -75,10 +77,18 @@ def _length(given: Recipe, changed: Recipe, changes: Mapping[str, Any]) -> Follo
     return {"schedule.steps": (0, reason), "schedule.revisions": ((), reason)}
 
 
+def _shares_measured_budget(given: Recipe, changed: Recipe, changes: Mapping[str, Any]) -> bool:
+    """Whether a cross-validation is wanted of a recipe whose steps are what its whole budget held."""
+    by_measure = given.reasons.get("schedule.steps", "").startswith("measured:")
+    whole = changed.split.folds > 1 and changed.split.fold == 0  # one fold alone does not share the budget
+    return "split.folds" in changes and whole and by_measure and bool(given.schedule.steps)
+
+
 def _validations(given: Recipe, changed: Recipe, changes: Mapping[str, Any]) -> Follows:
     """One after every epoch stays so; a number that another budget made smaller becomes the wished one again."""
     part, now = given.schedule, changed.schedule
-    if "schedule.validations" in changes or not any(key in changes for key in LENGTH):
+    asked = any(key in changes for key in LENGTH) or _shares_measured_budget(given, changed, changes)
+    if "schedule.validations" in changes or not asked:
         return {}
     if part.epochs and part.validations == part.epochs:
         return {"schedule.validations": (now.epochs, "after every epoch, as in the recipe")} if now.epochs else {}

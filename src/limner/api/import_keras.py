@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from limner.api.extras import require
 from limner.api.model_card import write_model_card
-from limner.core.errors import DataError, MachineError
+from limner.core.errors import DataError
 from limner.core.files import prepare_output
 from limner.core.labels import LabelSpace
 from limner.core.named_recipes import read_recipe
@@ -82,7 +81,9 @@ def import_keras(
     path, chosen = Path(file), read_recipe(recipe)
     if not path.is_file():
         raise DataError(f"no file at {path}", expected="a .keras or .h5 file", fix="correct the path")
-    _require_keras()
+    require("train")
+    require("keras")
+    os.environ.setdefault("KERAS_BACKEND", "torch")
     from limner.models import build, cost
     from limner.runtimes.keras_file import read_keras
     from limner.runtimes.keras_weights import carry_over
@@ -145,19 +146,10 @@ def own_size(model: Any) -> tuple[int, int] | None:
     return int(shape[1]), int(shape[2])
 
 
-def _require_keras() -> None:
-    require("train")
-    missing = [name for name in ("keras", "h5py") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MachineError(
-            f"not installed: {', '.join(missing)}", expected="the keras extra", fix='pip install "limner[keras]"'
-        )
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-
-
 def _arguments(recipe: Recipe, found: KerasFile, path: Path) -> dict[str, Any]:
     """The recipe's network with the channels, maps and batch-norm constant of the file."""
     from limner.api.network import model_arguments
+    from limner.models import config_fields
 
     kernels = [layer for layer in found.layers if layer.kind == "Conv2D"]
     if not kernels:
@@ -169,8 +161,8 @@ def _arguments(recipe: Recipe, found: KerasFile, path: Path) -> dict[str, Any]:
         )
     arguments = model_arguments(recipe)
     epsilons = {layer.epsilon for layer in found.layers if layer.epsilon}
-    if len(epsilons) == 1 and "norm_eps" in arguments:
-        arguments["norm_eps"] = epsilons.pop()
+    if len(epsilons) == 1 and "norm_eps" in config_fields(recipe.model.architecture):
+        arguments["norm_eps"] = epsilons.pop()  # several are told when the weights come over
     return {"channels": kernels[0].arrays[0].shape[2], "maps": kernels[-1].arrays[0].shape[3], **arguments}
 
 
@@ -226,7 +218,7 @@ def _write(
         architecture=recipe.model.architecture,
         arguments=arguments,
         label_space=LabelSpace(names),
-        contract=dataclasses.replace(input_contract(recipe), resize_hw=size_hw),
+        contract=dataclasses.replace(input_contract(recipe), resize_hw=size_hw, channels=int(arguments["channels"])),
         training={"limner": limner.__version__, "imported": path.name, "precision": "float32"},
         licences=(f"weights: {path.name}, given by the user",),
     )

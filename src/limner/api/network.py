@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from limner.api.run_folder import RunFolder
@@ -30,7 +31,8 @@ from limner.runtimes.pytorch import TorchPredictor
 from limner.training.checkpoint import Progress
 from limner.training.loop import Validation, seed_step
 
-KEPT_PIXELS = 400_000_000  # of validation pictures in memory
+# of validation pictures in memory, labels included: 400 million pixels of 8 bits in three colours
+KEPT_BYTES = 1_600_000_000
 
 
 def make_network(recipe: Recipe, label_space: LabelSpace) -> tuple[nn.Module, dict[str, Any], tuple[str, ...]]:
@@ -101,12 +103,11 @@ def make_validation(
 ) -> Callable[[nn.Module], Validation]:
     """A function that scores a module on whole validation pictures at native size, with the code of ``evaluate``.
 
-    The pictures are kept decoded unless they are more than `KEPT_PIXELS` together.
+    The pictures are kept decoded unless they fill more than `KEPT_BYTES` together.
     """
     contract = dataclasses.replace(input_contract(recipe), flips="")  # mirrored copies would cost steps
     counts_objects = contract.objects is not None and contract.objects.head != "components"
-    pixels = sum(math.prod(dataset.facts[item.name].header.size_hw) for item in items if item.name in dataset.facts)
-    kept = [dataset.load(item) for item in items] if pixels <= KEPT_PIXELS else None
+    kept = [dataset.load(item) for item in items] if _decoded_bytes(dataset, items) <= KEPT_BYTES else None
 
     def validate(module: nn.Module) -> Validation:
         segmenter = make_segmenter(TorchPredictor(module, bfloat16=bfloat16), contract, dataset.label_space, channels)
@@ -128,6 +129,17 @@ def make_validation(
         return Validation("val_objects", scores["val_objects"], scores, scorer.silent_classes(), pictures)
 
     return validate
+
+
+def _decoded_bytes(dataset: Dataset, items: tuple[Item, ...]) -> int:
+    """What pictures and their labels fill, decoded; a gray picture among colour pictures is repeated for each colour."""
+    total = 0
+    for item in items:
+        if item.name in dataset.facts:
+            header = dataset.facts[item.name].header
+            channels = 3 if header.channels == 1 and dataset.channels == 3 else header.channels
+            total += math.prod(header.size_hw) * (channels * np.dtype(header.dtype).itemsize + 1)
+    return total
 
 
 def write_bundle(

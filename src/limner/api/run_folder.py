@@ -62,7 +62,7 @@ class RunFolder:
 
     @property
     def cache(self) -> Path:
-        """Decoded pictures that do not fit into memory; removed at the end."""
+        """Decoded pictures that do not fit into memory; removed when training ends, however it does."""
         return self.path / "cache"
 
     def cache_of(self, rank: int) -> Path:

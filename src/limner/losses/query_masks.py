@@ -71,8 +71,8 @@ def query_loss(
 
     Returns
     -------
-    Scalar, float32; 0 when no pixel is valid. In an empty picture all queries are told that they show nothing. Where there are
-    more segments than queries, those that fit worst have none.
+    Scalar, float32; 0 when no pixel is valid, with a gradient of 0. In an empty picture all queries are told that they show
+    nothing. Where there are more segments than queries, those that fit worst have none.
 
     Raises
     ------
@@ -82,8 +82,9 @@ def query_loss(
     masks, logits = (part.float() for part in unpack(packed, num_classes))
     size_hw = (masks.shape[2], masks.shape[3])
     masks = masks.flatten(2)
-    class_loss = masks.new_zeros(())
-    mask_loss, weights, num_pairs = masks.new_zeros(()), masks.new_zeros(()), 0
+    # zeros that depend on the answer, so that a part without a valid pixel can be derived like any other
+    class_loss, mask_loss = logits[:0].sum(), masks[:0].sum()
+    weights, num_pairs = masks.new_zeros(()), 0
     told = torch.ones(num_classes + 1, device=packed.device)
     told[-1] = no_object
     for each_masks, each_logits, each_target, each_valid, each_ids in zip(

@@ -36,6 +36,8 @@ PAPERS = {  # of each decoder
 }
 WITH_WIDTHS = ("unet", "unetplusplus", "manet")  # decoders whose widths can be chosen
 LEAST = {"pan": 128}  # sides that a decoder needs at least; it halves the coarsest map three times
+# decoders with a batch norm of one value per picture and channel
+ONE_VALUE = ("deeplabv3", "deeplabv3plus", "pan", "upernet")
 DIVISOR = 32  # of the sides of a picture, for all encoders that fit
 
 
@@ -140,9 +142,21 @@ class SmpNetwork(nn.Module):
             raise RecipeError(
                 f"smp/{self.name} normalises one value per picture, and a step has one picture",
                 expected="two or more", where="sampling.batch",
-                fix="use --set sampling.batch=2, or an architecture without smp/ before its name",
+                fix="use --set sampling.batch=2, or twice as many as there are --devices, or an architecture without smp/ before "
+                "its name",
             ) from None  # fmt: skip
         return cut(enlarged(self.head(self.dropout(y)), x.shape[-2:]), size_hw)
+
+
+def fewest_patches(architecture: str) -> int:
+    """How many patches a network has to compute at once, at least, while it learns.
+
+    Examples
+    --------
+    >>> fewest_patches("smp/pan"), fewest_patches("smp/unet"), fewest_patches("unet")
+    (2, 1, 1)
+    """
+    return 2 if architecture.startswith("smp/") and architecture.removeprefix("smp/") in ONE_VALUE else 1
 
 
 def _make(decoder: str, encoder: str, widths: tuple[int, ...], *, channels: int, maps: int) -> Any:

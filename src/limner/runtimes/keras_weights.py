@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -51,7 +52,8 @@ def carry_over(layers: Sequence[KerasLayer], network: nn.Module, *, channels: in
 
     Raises
     ------
-    DataError : another number of layers, or a layer of another shape.
+    DataError : another number of layers, a layer of another shape, a bias that the network has not, or a batch norm that adds
+        another number to the variance.
     """
     own: dict[str, list[tuple[str, nn.Module]]] = defaultdict(list)
     for name, module in layers_in_order(network, channels=channels):
@@ -76,8 +78,12 @@ def _fill(name: str, module: nn.Module, layer: KerasLayer) -> None:
         assert module.running_mean is not None and module.running_var is not None
         targets: list[Tensor] = [module.weight, module.bias, module.running_mean, module.running_var]
         sources = list(layer.arrays)
-        if layer.epsilon:
-            module.eps = layer.epsilon
+        if layer.epsilon and not math.isclose(layer.epsilon, module.eps, rel_tol=1e-4):
+            raise DataError(
+                f"batch norm '{layer.name}' adds {layer.epsilon:g} to the variance",
+                expected=f"{module.eps:g}, as {name} of the recipe's network does",
+                fix="give a recipe whose network can have this number in all its batch norms: norm_eps in model.options",
+            )
     else:
         assert isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
         # Keras: (h, w, in, out), transposed (h, w, out, in); torch: (out, in, h, w), transposed (in, out, h, w): the same move
@@ -86,6 +92,17 @@ def _fill(name: str, module: nn.Module, layer: KerasLayer) -> None:
         if module.bias is not None:
             targets.append(module.bias)
             sources.append(layer.arrays[1] if len(layer.arrays) > 1 else np.zeros(len(module.bias), np.float32))
+        elif any(array.any() for array in layer.arrays[1:]):
+            raise DataError(
+                f"layer '{layer.name}' has a bias",
+                expected=f"none, as {name} of the recipe's network has none",
+                fix="give a recipe whose network has it: norm_bias = true in model.options",
+            )
+    if len(sources) != len(targets):
+        raise DataError(
+            f"layer '{layer.name}' has {len(layer.arrays)} arrays of weights", expected=f"{len(targets)} for {name}",
+            fix="save the whole model instead, which says what each layer was made without: model.save('model.keras')",
+        )  # fmt: skip
     for target, source in zip(targets, sources, strict=True):
         if tuple(target.shape) != source.shape:
             raise DataError(

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from limner.core.recipe_parts import AugmentationPart
 from limner.data.many_channels import four_at_a_time
-from limner.training.deform import Deformation, draw_deformation, source_map, source_matrix
+from limner.training.deform import Deformation, draw_deformation, source_box, source_map, source_matrix
 
 SHRINK = (2.0, 5.0)  # how much a patch of low resolution is shrunk
+REMAP_BELOW = 2**15 - 1  # sides of a picture that `cv2.remap` takes
 QUALITY = (30, 90)  # of JPEG files: from plain artefacts to hardly visible ones
 
 Array = npt.NDArray[Any]
@@ -124,9 +125,9 @@ def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int,
         )
         target = cv2.warpAffine(labels, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=border)
     elif bent.has_field:
-        x, y = source_map(variation.matrix, bent, patch_hw)
-        patch = four_at_a_time(image, lambda part: cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=border))
-        target = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=border)
+        place, x, y = _bent(variation.matrix, bent, patch_hw, labels)
+        patch = four_at_a_time(image[place], lambda part: cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=border))
+        target = cv2.remap(labels[place], x, y, cv2.INTER_NEAREST, borderMode=border)
     else:
         back, inverse = source_matrix(variation.matrix, bent), cv2.WARP_INVERSE_MAP
         flags = cv2.INTER_LINEAR | inverse
@@ -135,6 +136,23 @@ def warp(variation: Variation, image: Array, labels: Array, patch_hw: tuple[int,
         )
         target = cv2.warpPerspective(labels, back, size, flags=cv2.INTER_NEAREST | inverse, borderMode=border)
     return patch, target
+
+
+def _bent(
+    matrix: npt.NDArray[np.float64], bent: Deformation, patch_hw: tuple[int, int], labels: Array
+) -> tuple[tuple[slice, slice], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The part of a picture that a bent patch is made from, and where in it each pixel of the patch lies: x and y.
+
+    Of all but the largest pictures it is the whole: a part that began in an odd row could round halves to another pixel.
+    """
+    x, y = source_map(matrix, bent, patch_hw)
+    height, width = labels.shape
+    if max(height, width) < REMAP_BELOW:
+        return (slice(None), slice(None)), x, y
+    back = source_matrix(matrix, bent)
+    top, bottom, left, right = source_box(back, bent, patch_hw=patch_hw, size_hw=(height, width))
+    top, left = top - top % 2, left - left % 2
+    return (slice(top, bottom), slice(left, right)), x - np.float32(left), y - np.float32(top)
 
 
 def warp_ids(variation: Variation, ids: Array, patch_hw: tuple[int, int], *, beyond: int) -> Array:
@@ -148,8 +166,8 @@ def warp_ids(variation: Variation, ids: Array, patch_hw: tuple[int, int], *, bey
             ids, variation.matrix, size, flags=cv2.INTER_NEAREST, borderMode=border, borderValue=(beyond,)
         )
     elif bent.has_field:
-        x, y = source_map(variation.matrix, bent, patch_hw)
-        found = cv2.remap(ids, x, y, cv2.INTER_NEAREST, borderMode=border, borderValue=(beyond,))
+        place, x, y = _bent(variation.matrix, bent, patch_hw, ids)
+        found = cv2.remap(ids[place], x, y, cv2.INTER_NEAREST, borderMode=border, borderValue=(beyond,))
     else:
         back, flags = source_matrix(variation.matrix, bent), cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
         found = cv2.warpPerspective(ids, back, size, flags=flags, borderMode=border, borderValue=(beyond,))

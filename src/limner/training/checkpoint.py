@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from limner.core.errors import DataError
 from limner.core.files import write_bytes
 
+BROKEN = (SafetensorError, RuntimeError, KeyError, TypeError, ValueError)
+
 
 @dataclass
 class Progress:
@@ -38,6 +40,8 @@ class Progress:
     alarmed : classes that the last validation did not see predicted at all, and that an alarm named.
     history : one row per validation.
     stopped : why it ended: ``budget``, ``patience``, ``epochs``, or empty while it runs.
+    slow_encoder : the optimizer has groups of its own for an encoder that began with loaded weights; None in checkpoints of
+        versions that did not say so, and had them wherever the recipe said ``encoder.pretrained``.
     """
 
     step: int = 0
@@ -53,6 +57,7 @@ class Progress:
     alarmed: list[str] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
+    slow_encoder: bool | None = None
 
     def best_as_json(self) -> dict[str, Any]:
         """`best` with None for a value that is undefined because no validation picture shows a class."""
@@ -83,10 +88,24 @@ def save_checkpoint(
     write_bytes(path, save(copied, metadata=header))
 
 
+def read_progress(path: Path) -> Progress:
+    """Where the run of a checkpoint stands, without its tensors.
+
+    Raises
+    ------
+    DataError : the file is damaged or no checkpoint.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _progress(file.metadata())
+    except BROKEN as error:
+        raise _unreadable(path, error) from None
+
+
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None
 ) -> Progress:
-    """Restore what `save_checkpoint` wrote.
+    """Restore what `save_checkpoint` wrote; the optimizer has to have the groups that it had then.
 
     Raises
     ------
@@ -95,19 +114,14 @@ def load_checkpoint(
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            values = json.loads(file.metadata()["progress"])
+            progress = _progress(file.metadata())
         for prefix, module in (("model.", model), ("average.", average)):
             if module is not None:
                 module.load_state_dict(
                     {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
                 )
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"the checkpoint cannot be read ({error})",
-            expected="a checkpoint of this run",
-            where=str(path),
-            fix="start the run again without --resume in a new folder",
-        ) from None
+    except BROKEN as error:
+        raise _unreadable(path, error) from None
     whole = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -120,5 +134,19 @@ def load_checkpoint(
                 torch.empty_like(like).copy_(value) if value.shape == like.shape else value
             )
     optimizer.load_state_dict({**whole, "state": state})
+    return progress
+
+
+def _progress(header: dict[str, str]) -> Progress:
+    values = json.loads(header["progress"])
     values["plan"] = [(int(a), int(b)) for a, b in values["plan"]]
     return Progress(**values)
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"the checkpoint cannot be read ({error})",
+        expected="a checkpoint of this run",
+        where=str(path),
+        fix="start the run again without --resume in a new folder",
+    )

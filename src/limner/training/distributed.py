@@ -129,7 +129,8 @@ class Crew:
         precision: Any = "bf16-mixed" if bfloat16 else "32-true"
         self.place = place
         if place.world == 1:
-            self.fabric = Fabric(accelerator="auto", devices=1, precision=precision)
+            # left to itself, Fabric asks a scheduler's variables: those of a batch script speak of all tasks that it may start
+            self.fabric = Fabric(accelerator="auto", devices=1, plugins=[_Environment(place, 0)], precision=precision)
         else:
             accelerator, devices, local = devices_of(place, torch.cuda.device_count())
             self.fabric = Fabric(

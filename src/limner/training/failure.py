@@ -46,11 +46,11 @@ def partners(world: int) -> Iterator[None]:
         ) from error
 
 
-def out_of_memory(recipe: Recipe, step: int, *, patches: int) -> MachineError:
-    """The error when a step does not fit into memory, `patches` at once."""
+def out_of_memory(recipe: Recipe, step: int, *, patches: int, can_split: bool) -> MachineError:
+    """The error when a step does not fit into memory, `patches` at once, and whether they could be fewer."""
     height, width = recipe.data.patch_hw
     advice = f"lower data.patch_hw (it is {height} x {width}) or data.scale, or choose a smaller encoder"
-    if patches > 1:
+    if can_split:
         advice = f"raise optimizer.accumulate so that fewer than {patches} patches are computed at once, {advice}"
     return MachineError(
         f"memory ran out at step {step}, with {patches} patch{'es' if patches > 1 else ''} at once",

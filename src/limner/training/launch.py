@@ -13,7 +13,9 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
@@ -69,7 +71,8 @@ def launch(work: Work[Job, Answer], job: Job, *, devices: int, listener: Listene
             ours, theirs = context.Pipe()
             place = Place(rank=rank, local_rank=rank, devices=devices, starter=OWN)
             process = context.Process(target=_begin, args=(work, job, place, port, theirs), daemon=True)
-            process.start()
+            with _without_ctrl_c():
+                process.start()
             theirs.close()  # so that the pipe closes when the process ends
             processes.append(process)
             pipes[ours] = rank
@@ -98,7 +101,7 @@ def _hear(
             try:
                 kind, values = pipe.recv()
             except (EOFError, ConnectionError):
-                failures.append((0.0, KeyboardInterrupt() if told else _killed(rank, processes[rank])))
+                failures.append((0.0, KeyboardInterrupt() if told or stop.is_set() else _killed(rank, processes[rank])))
                 continue
             if kind == "failed":
                 when, *packed = values
@@ -115,11 +118,27 @@ def _hear(
     return answer
 
 
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """A process that is started in here is deaf to Ctrl-C until `_begin` lets it through: it may still import for seconds."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # when it starts by itself, with the first process, it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(work: Work[Job, Answer], job: Job, place: Place, port: int, pipe: Connection) -> None:
     """What a new process does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # Ctrl-C reaches all of a terminal's processes; the one that started this one tells it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(place.local_rank)}
     try:
         answer = work(job, place, _Relay(pipe) if place.first else Silent())

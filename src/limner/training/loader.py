@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from limner.core.errors import MachineError
-from limner.core.files import disk_errors
 from limner.core.object_head import MAPS, QUERIES, working_diameter
 from limner.core.objects import Objects
 from limner.core.protocols import Listener
@@ -33,21 +32,12 @@ from limner.training.device_warp import warp_crops
 from limner.training.intensity import change_intensity
 from limner.training.mixing import BEYOND, MOST_IDS, Piece, Window, draw_windows, lay_down, lay_down_ids
 from limner.training.object_targets import UNKNOWN, object_targets
+from limner.training.picture_cache import Cached, PictureCache
 
 IGNORE = 255  # marks pixels that are not valid, in cached labels only
 POINTS_PER_CLASS = 4000
 CACHE_BYTES = 4 * 2**30
 MIXING = 1  # where in a patch's randomness its mixing lies; its further pieces follow. 0 would be the patch itself
-
-
-@dataclass(frozen=True)
-class Cached:
-    """One picture at working scale: image ``(h, w, C)``, labels ``(h, w)`` with `IGNORE`, where its classes are, object ids."""
-
-    image: npt.NDArray[Any]
-    labels: npt.NDArray[Any]
-    points_yx: dict[int, npt.NDArray[np.int32]]
-    ids: npt.NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,18 +102,8 @@ class PatchLoader:
         self.dtype = np.uint8 if len(dataset.label_space) < IGNORE else np.uint16
         self.ignore = IGNORE if self.dtype == np.uint8 else 65535
         self.workers = max(1, min(8, (os.cpu_count() or 2) // 2))
-        self._cache, self._bytes = cache, 0
         cv2.setNumThreads(1)
-        self.pictures: list[Cached] = []
-        with ThreadPoolExecutor(max(2, self.workers)) as pool:
-            number = len(dataset.items)
-            waiting = iter(range(number))
-            # few ahead: what is read and not yet kept lies in memory beside what the cache may hold
-            ahead = deque(pool.submit(self._load, dataset, index) for index in islice(waiting, 2 * self.workers))
-            while ahead:
-                self.pictures.append(self._keep(ahead.popleft().result(), len(self.pictures) + 1))
-                ahead.extend(pool.submit(self._load, dataset, index) for index in islice(waiting, 1))
-                listener.progress("read", len(self.pictures), number)
+        self.pictures = self._read(dataset, PictureCache(cache, CACHE_BYTES), listener)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -214,6 +194,19 @@ class PatchLoader:
         maps = [object_targets(one, head=self.head, diameter=diameter) for one in instances]
         return dataclasses.replace(batch, instances=instances, maps=np.stack(maps))
 
+    def _read(self, dataset: Dataset, cache: PictureCache, listener: Listener) -> list[Cached]:
+        """All pictures, decoded in threads and kept in memory up to `CACHE_BYTES`, else in a file."""
+        with ThreadPoolExecutor(max(2, self.workers)) as pool:
+            number = len(dataset.items)
+            waiting = iter(range(number))
+            # few ahead: what is read and not yet kept lies in memory beside what the cache may hold
+            ahead = deque(pool.submit(self._load, dataset, index) for index in islice(waiting, 2 * self.workers))
+            for done in range(1, number + 1):
+                cache.add(ahead.popleft().result())
+                ahead.extend(pool.submit(self._load, dataset, index) for index in islice(waiting, 1))
+                listener.progress("read", done, number)
+        return cache.pictures()
+
     def _load(self, dataset: Dataset, index: int) -> Cached:
         sample = dataset.load(dataset.items[index])
         data = self.recipe.data
@@ -247,23 +240,6 @@ class PatchLoader:
                 numbers[~sample.valid] = BEYOND
             ids = np.ascontiguousarray(resize_labels(numbers, labels.shape))
         return Cached(np.ascontiguousarray(image), labels, points, ids)
-
-    def _keep(self, picture: Cached, number: int) -> Cached:
-        """In memory up to `CACHE_BYTES`, else as a memory-mapped file."""
-        arrays = {"image": picture.image, "labels": picture.labels}
-        if picture.ids is not None:
-            arrays["ids"] = picture.ids
-        self._bytes += sum(array.nbytes for array in arrays.values())
-        if self._bytes <= CACHE_BYTES:
-            return picture
-        self._cache.mkdir(parents=True, exist_ok=True)
-        mapped: dict[str, Any] = {}
-        for kind, array in arrays.items():
-            file = self._cache / f"{number}_{kind}.npy"
-            with disk_errors(file):
-                np.save(file, array)
-            mapped[kind] = np.load(file, mmap_mode="r", allow_pickle=False)
-        return dataclasses.replace(picture, **mapped)
 
 
 def to_device(batch: Batch | Crops, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

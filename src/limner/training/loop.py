@@ -8,7 +8,7 @@ import statistics
 import torch
 
 from limner.core.errors import MachineError, RecipeError
-from limner.training.checkpoint import Progress, load_checkpoint, save_checkpoint, save_weights
+from limner.training.checkpoint import Progress, load_checkpoint, read_progress, save_checkpoint, save_weights
 from limner.training.clock import Clock
 from limner.training.crops import Crops
 from limner.training.distributed import Crew
@@ -48,11 +48,14 @@ def _train(run: Run, crew: Crew, *, resume: bool) -> Progress:
     recipe = run.recipe
     torch.use_deterministic_algorithms(True, warn_only=True)
     network = crew.place_network(run.model)
-    optimizer = make_optimizer(network, recipe.optimizer, pretrained=recipe.encoder.pretrained)
+    last = run.checkpoints / "last.safetensors"
+    goes_on = resume and last.is_file()
+    progress = read_progress(last) if goes_on else Progress(slow_encoder=run.pretrained)
+    slow = recipe.encoder.pretrained if progress.slow_encoder is None else progress.slow_encoder
+    optimizer = make_optimizer(network, recipe.optimizer, pretrained=slow)
     average = make_average(network, recipe.optimizer.ema)
     judged = network if average is None else average.module
-    progress, last = Progress(), run.checkpoints / "last.safetensors"
-    if resume and last.is_file():
+    if goes_on:
         progress = load_checkpoint(last, network, optimizer, average)
     _agree_on_start(run, crew, progress)
     schedule = Schedule(recipe.schedule, progress)
@@ -105,7 +108,7 @@ def _learn(run: Run, learner: Learner, schedule: Schedule, batch: Batch | Crops)
         failure = error.with_traceback(None)  # the frames hold what fills the memory
     # weights that are partly changed cannot go back; nor can several processes, of which one may wait for the other's gradients
     if changing or run.place.world > 1 or learner.retried or not learner.halve():
-        raise out_of_memory(run.recipe, step, patches=patches) from failure
+        raise out_of_memory(run.recipe, step, patches=patches, can_split=learner.can_split) from failure
     reason = f"memory ran out at step {step} with {patches} patches at once"
     run.halved(learner.parts, reason)
     run.log({"event": "memory", "step": step, "accumulate": learner.parts})

@@ -48,6 +48,7 @@ class Run:
     interrupted : asked before each step; True ends the run cleanly.
     place : which process of how many this is.
     scalars : called with the number of steps done and numbers to draw, after each step and each validation.
+    pretrained : the encoder's weights were loaded, not drawn: it learns slower.
     halved : called with the number of parts and the reason when memory ran out and a step's patches were split further.
     """
 
@@ -63,4 +64,5 @@ class Run:
     interrupted: Callable[[], bool] = field(default=lambda: False)
     place: Place = field(default_factory=Place)
     scalars: Callable[[int, Mapping[str, float]], None] = _ignore
+    pretrained: bool = False
     halved: Callable[[int, str], object] = _ignore

@@ -24,6 +24,7 @@ from limner.losses import compound_loss, supervised_loss
 from limner.losses.object_maps import object_map_loss
 from limner.losses.query_masks import supervised_query_loss
 from limner.models.query_masks import QueryMasks
+from limner.models.smp import fewest_patches
 from limner.training.crops import Crops
 from limner.training.distributed import Crew
 from limner.training.loader import Batch, objects_to_device, to_device
@@ -99,6 +100,17 @@ class Kept:
             torch._foreach_copy_(here, kept)
 
 
+def most_parts(patches: int, recipe: Recipe) -> int:
+    """Into how many parts a step's patches of one process can be split."""
+    return max(1, patches // fewest_patches(recipe.model.architecture))
+
+
+def smaller_parts(parts: int, patches: int, recipe: Recipe) -> int | None:
+    """Twice as many parts, or as many as can be; None where there are as many already."""
+    most = most_parts(patches, recipe)
+    return min(2 * parts, most) if parts < most else None
+
+
 class Learner:
     """A network on its device with its optimizer, and one step of them.
 
@@ -118,7 +130,7 @@ class Learner:
         recipe: Recipe,
     ) -> None:
         self.crew, self.network, self.average, self.recipe = crew, network, average, recipe
-        self.parts = min(recipe.optimizer.accumulate, self.patches)
+        self.parts = min(recipe.optimizer.accumulate, most_parts(self.patches, recipe))
         self.supervised = has_levels(network) and recipe.loss.deep_supervision > 0
         module = Levels(network) if self.supervised else network
         if recipe.optimizer.compile:
@@ -135,6 +147,11 @@ class Learner:
         """Patches of a step that this process computes."""
         place = self.crew.place
         return len(range(place.rank, self.recipe.sampling.batch, place.world))
+
+    @property
+    def can_split(self) -> bool:
+        """Whether a step can be computed in more parts."""
+        return smaller_parts(self.parts, self.patches, self.recipe) is not None
 
     def gradients(self, batch: Batch | Crops, step: int) -> float:
         """Leave the gradients of a batch in the weights; returns its loss, over all processes."""
@@ -167,10 +184,11 @@ class Learner:
             self.average.update_parameters(self.network)
 
     def halve(self) -> bool:
-        """Undo what failing gradients have changed and halve the parts; False when one patch at once is all there is."""
-        if self.parts >= self.patches:
+        """Undo what failing gradients have changed and halve the parts; False where they are as small as the network allows."""
+        parts = smaller_parts(self.parts, self.patches, self.recipe)
+        if parts is None:
             return False
-        self.parts, self.retried = min(2 * self.parts, self.patches), True
+        self.parts, self.retried = parts, True
         self._kept.restore()
         self.optimizer.zero_grad(set_to_none=True)
         if self.crew.device.type == "cuda":
