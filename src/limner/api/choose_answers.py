@@ -69,7 +69,9 @@ def _with_rules(bundle: Bundle, seen: Sequence[Validated], listener: Listener) -
     if rules is None:
         listener.message(f"rules: none ({chosen['reason']})")
         return bundle
-    calibrated = None if rules.threshold is None else bundle.contract.calibrated(rules.threshold)  # as people see scores
+    calibrated = (
+        None if rules.threshold is None else bundle.contract.calibrated(rules.threshold)
+    )  # as people see scores
     told = dataclasses.replace(rules, threshold=calibrated)
     listener.message(f"rules: {'; '.join(told.sentences(space.names))}")
     if rules.threshold is None:

@@ -165,7 +165,7 @@ def read_split(path: Path, dataset: Dataset) -> Split:
 def _given(dataset: Dataset, rule: SplitPart, seed: int) -> tuple[list[Item], str, list[str]]:
     items = by_name(dataset.items)
     counts = Counter(item.split for item in items)
-    words, notes = dataset.split_rule, []
+    words, notes = dataset.split_rule, list[str]()
     if not counts["train"]:
         raise DataError(
             "the given split has no training pictures",

@@ -106,7 +106,7 @@ def answers_of(task: Mapping[str, Any], where: str, *, predicted: bool) -> Answe
     elif usable and not valid:
         note = "all answers of this task were cancelled; the picture is not used"
     if not valid:
-        record = {"kind": "task", "task": dict(task), "key": key, "chosen": None}
+        record: dict[str, Any] = {"kind": "task", "task": dict(task), "key": key, "chosen": None}
         return Answers((), record, note, where, is_given=not isinstance(listed, list))
     chosen = valid[0]
     emptied = [{**entry, "result": []} if i == chosen else entry for i, entry in enumerate(entries)]
