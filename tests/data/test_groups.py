@@ -7,7 +7,7 @@ import pytest
 
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import SplitPart
-from limner.data.groups import find_groups, groups_by
+from limner.data.groups import find_groups, groups_by, sure_groups
 from tests.data.imagined import imagined
 
 STEMS = [f"P{p:02d}_z{z}" for p in (1, 2, 3) for z in (1, 2)]
@@ -42,9 +42,11 @@ def volumes(names, slices=3):
     """Slices of NIfTI files, each with its volume as group, as `expand_stacks` makes them."""
     dataset = imagined([f"{name}/{z:04d}" for name in names for z in range(slices)], suffix="")
     items = tuple(
-        dataclasses.replace(item, image=Path(f"images/{volume}.nii.gz"), frame=int(item.name[-4:]), group=volume)
+        dataclasses.replace(
+            item, image=Path(f"images/{volume}.nii.gz"), frame=int(item.name[-4:]), group=volume, is_volume=True
+        )
         for item in dataset.items
-        for volume in [item.name.split("/")[1]]
+        for volume in ["/".join(item.name.split("/")[1:-1])]
     )
     return dataclasses.replace(dataset, items=items)
 
@@ -55,10 +57,30 @@ def test_who_is_in_several_volumes_goes_before_volumes():
     alone = found(volumes([f"ct_{number}" for number in range(6)]))
     assert alone.words == "by 6 volumes" and set(alone.groups.values()) == {f"ct_{number}" for number in range(6)}
     named = volumes(["x", "y", "z"])
-    named = dataclasses.replace(named, items=tuple(dataclasses.replace(item, group="ann") for item in named.items))
+    named = dataclasses.replace(
+        named, items=tuple(dataclasses.replace(item, group="ann", is_volume=False) for item in named.items)
+    )
     assert found(named).words == "by 1 groups that the data declare"
     numbers = found(volumes([f"{kind}_{number}" for kind in ("knee1", "hip2", "foot3") for number in range(3)]))
     assert numbers.words == "by 9 volumes"  # a counter numbers volumes
+    kinds = found(volumes([f"{kind}/n{number}" for kind in ("healthy", "benign", "malignant") for number in range(4)]))
+    assert kinds.words == "by 12 volumes"  # folders may be kinds
+    patients = found(volumes([f"patient{who}/{phase}" for who in range(5) for phase in ("arterial", "venous")]))
+    assert len(set(patients.groups.values())) == 5
+
+
+def test_what_is_sure_of_a_given_split():
+    ten = [f"{part}/case_{number:03d}" for part in ("train", "test") for number in range(10)]
+    anew = imagined(ten, splits=[name.split("/")[0] for name in ten])
+    assert not any(sure_groups(anew.items, anew.facts).values())  # parts that count anew
+    frames = [f"{part}/seq_{number}/{z}" for part in ("train", "test") for number in range(4) for z in range(3)]
+    videos = imagined(frames, splits=[name.split("/")[0] for name in frames])
+    groups = sure_groups(videos.items, videos.facts)
+    assert len(set(groups.values())) == 8 and groups["images/test/seq_1/0.png"] == "test/seq_1"
+    one = with_patients(imagined(STEMS, splits=["train"] * 4 + ["test"] * 2), ["ANON"] * 6)
+    assert not any(sure_groups(one.items, one.facts).values())
+    two = with_patients(imagined(STEMS, splits=["train"] * 4 + ["test"] * 2), ["ann", "bob"] * 3)
+    assert set(sure_groups(two.items, two.facts).values()) == {"ann", "bob"}
 
 
 def with_patients(dataset, names):

@@ -92,6 +92,18 @@ def test_patients_in_names_are_known_in_a_given_split(tmp_path):
     assert {item.group for item in split.items} == {f"patient{p:02d}" for p in range(12)}
 
 
+def test_frames_stay_together_where_parts_count_their_videos_anew(tmp_path):
+    rows = [
+        (f"{part}/seq_{n}_f{z}", part, "")
+        for part, videos in (("train", 12), ("test", 9))
+        for n in range(videos)
+        for z in range(3)
+    ]
+    split = make_split(given(tmp_path, rows), rule=GIVEN, seed=0)
+    assert "by group" in split.rule
+    assert all(len(parts) == 1 for group, parts in by_group(split).items()) and len(by_group(split)) == 21
+
+
 def test_automatic_shares_and_seed(tmp_path):
     dataset = fill(tmp_path, [f"img{i:03d}" for i in range(40)])
     split = make_split(dataset, rule=AUTOMATIC, seed=0)

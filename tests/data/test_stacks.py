@@ -126,6 +126,18 @@ def test_volumes_that_would_be_turned_apart_are_refused(tmp_path, shift, other):
     assert "image.affine" in error.value.fix
 
 
+def test_volumes_of_one_name_in_several_folders_are_several(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    for who in (1, 2, 3):
+        for folder in ("images", "masks"):
+            path = tmp_path / folder / f"patient{who}" / "ct.nii.gz"
+            path.parent.mkdir(parents=True)
+            nibabel.save(nibabel.Nifti1Image(rng.integers(0, 2, (5, 7, 3)).astype(np.int16), np.eye(4)), path)
+    items = open_layout(tmp_path)[1].items
+    assert {item.group for item in items} == {f"images/patient{who}/ct" for who in (1, 2, 3)}
+    assert all(item.is_volume for item in items)
+
+
 def test_volumes_of_one_orientation_pair_voxel_by_voxel(tmp_path):
     nibabel = pytest.importorskip("nibabel")
     values = rng.integers(0, 2, (5, 7, 3)).astype(np.int16)

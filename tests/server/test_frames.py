@@ -99,6 +99,13 @@ def test_a_file_that_ends_early_is_refused(tmp_path):
         read_frames(path)
 
 
+def test_gray_animations_stay_gray(tmp_path):
+    frames = [Image.fromarray(np.full((5, 7), value, np.uint8)) for value in (10, 200)]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    found = read_frames(tmp_path / "a.png")
+    assert found.shape == (2, 5, 7, 1) and found[:, 0, 0, 0].tolist() == [10, 200]
+
+
 def test_animations_are_turned_and_their_depth_is_not_cut(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -11,6 +11,7 @@ from limner.inference.query_segmenter import make_segmenter
 from limner.server.loaded import Loaded
 from limner.server.options import Options, segmenter_for
 from limner.server.refused import Refused
+from limner.server.routes.huggingface import Parameters, options_for
 from limner.server.routes.inference_protocol import size_of_queries
 
 THINGS = LabelSpace(("background", "cell"), things=("cell",))
@@ -53,6 +54,13 @@ def test_what_would_be_ignored_is_refused(tmp_path, contract, space, options, wo
 def test_what_can_be_obeyed_is_obeyed(tmp_path, contract, space, options, changed):
     found = segmenter_for(loaded(tmp_path, contract, space), options)
     assert found.contract == dataclasses.replace(contract, **changed)
+
+
+def test_the_parameters_of_hugging_face_are_no_options_without_effect(tmp_path):
+    given = Parameters(threshold=0.5, mask_threshold=0.4, overlap=0.8)
+    by_queries, alone = (options_for(loaded(tmp_path, contract, THINGS), given) for contract in (MASKS, WHOLE))
+    assert (by_queries.threshold, alone.threshold) == (None, 0.4) and by_queries.scores and alone.scores
+    assert segmenter_for(loaded(tmp_path, MASKS, THINGS), by_queries).keep_scores
 
 
 def test_scores_are_asked_of_any_network(tmp_path):

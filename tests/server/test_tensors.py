@@ -33,6 +33,18 @@ def test_pictures_that_come_at_one_size_are_counted_at_that_size():
     assert read((4, 3, 600, 600), own_hw=(256, 256)).shape == (4, 3, 600, 600)  # each is made smaller
 
 
+def test_one_picture_of_the_documented_size_is_answered():
+    assert read((1, 3, 1448, 1448)).shape[0] == 1
+    assert read((1, 3, 8, 8), own_hw=(1536, 1536)).shape[0] == 1
+
+
+def test_networks_with_longer_sides_are_counted_with_them():
+    most = TENSOR_PIXELS // 128**2
+    assert read((most, 3, 1, 1), least=128).shape == (most, 3, 1, 1)
+    with pytest.raises(Refused, match="129 pictures of 128 x 128"):
+        read((most + 1, 3, 1, 1), least=128)
+
+
 def test_values_of_the_answer_are_bounded_as_before():
     with pytest.raises(Refused, match="would hold 50,000,000 values"):
         read((1, 3, 1000, 1000), num_outputs=50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,8 @@ def segment_huge(
         _find_objects(rows, stream, lambda: progress(rows.rows / size_hw[0]))
     final: Unfinished | RuledRows = rows
     if rules is not None and rules.change_labels and size_hw[0] * size_hw[1] <= LARGE_PIXELS and has_room(rows):
-        final, rules = obeying(rows, rules, space), None
+        with suppress(MemoryError):  # then a warning says that they were not applied
+            final, rules = obeying(rows, rules, space), None
     row = {
         "output": _write_labels(huge, final, space),
         "size_hw": list(size_hw),

@@ -140,7 +140,7 @@ class Worker:
         except LimnerError as error:
             row = {"error": error.as_dict()}
         except MemoryError:
-            row = {"error": _no_memory(job).as_dict()}
+            row = {"error": _no_memory(job, self._opened).as_dict()}
         return self.keep(job, row)
 
     def keep(self, job: Job, row: dict[str, Any]) -> dict[str, Any]:
@@ -301,10 +301,12 @@ def _write_scores(path: Path, scores: Any) -> None:
     write_atomic(path, save)
 
 
-def _no_memory(job: Job) -> MachineError:
+def _no_memory(job: Job, opened: Opened | None) -> MachineError:
+    network = None if opened is None else opened.network
+    tiles = " or give a smaller --tile" if network is not None and not any(network.contract.resize_hw) else ""
     return MachineError(
         f"memory ran out on {job.source.name}",
         expected="room for one picture and what is computed from it",
         where=str(job.source),
-        fix="close other programs or give a smaller --tile; save the picture as tiled TIFF, which is read piece by piece",
+        fix=f"close other programs{tiles}; save the picture as tiled TIFF, which is read piece by piece",
     )

@@ -10,6 +10,7 @@ from limner.core.labels import Labels, LabelSpace
 from limner.core.memory import free_memory
 from limner.core.objects import Objects
 from limner.core.postprocess import Rules
+from limner.inference.capacity import SHARE
 from limner.inference.object_runs import Found, Ids, measure, runs_of
 from limner.inference.postprocess import apply_rules, remaining
 from limner.inference.unfinished import Unfinished
@@ -76,7 +77,7 @@ class RuledRows:
 def has_room(rows: Unfinished) -> bool:
     """Whether the memory that is free suffices for rules."""
     needed = BYTES + (BYTES_OF_OBJECTS if rows.objects is not None else 0)
-    return rows.size_hw[0] * rows.size_hw[1] * needed <= free_memory()
+    return rows.size_hw[0] * rows.size_hw[1] * needed <= SHARE * free_memory()
 
 
 def obeying(rows: Unfinished, rules: Rules, space: LabelSpace) -> RuledRows:

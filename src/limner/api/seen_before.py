@@ -147,6 +147,7 @@ def _held_out(run: Path, rows: Mapping[str, object]) -> dict[str, dict[str, str]
     The list of folds lies beside the split of the whole and above those of its folds; a fold that was trained by itself keeps the
     names with what it began with.
     """
+    run = run.resolve()
     alone = RunFolder(run).began().get("held_out")
     if isinstance(alone, list):
         return {str(name): {"image": str(name), "split": "", "group": ""} for name in alone if name not in rows}

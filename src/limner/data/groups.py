@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from limner.core.errors import RecipeError
 from limner.core.recipe_parts import SplitPart
-from limner.data.group_table import TableError, bare_stem, look_up, names_of, names_of_slice, read_group_table
+from limner.data.group_table import TableError, look_up, names_of, names_of_slice, read_group_table
 from limner.data.layouts import Item
-from limner.data.name_groups import BEFORE_COUNTER, Shown, first_match, folder_of, guess_groups, names_show, stem_of
-from limner.data.stacks import VOLUME_SUFFIXES, stack_suffix
+from limner.data.name_groups import Shown, first_match, folder_of, guess_groups, names_show, stem_of
 from limner.data.survey import Facts
 
 __all__ = ["Grouping", "find_groups", "groups_by", "guess_groups", "patients"]
@@ -59,7 +59,7 @@ def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, F
         groups = groups_by(rule.group_by, items, facts=facts, root=root)
         return Grouping(groups, f"by {len(set(groups.values()))} groups from split.group_by = {rule.group_by!r}")
     declared = {item.name: item.group for item in items}
-    volumes = {item.name: item.group for item in items if is_volume(item)}
+    volumes = {item.name: item.group for item in items if item.is_volume}
     if any(group for name, group in declared.items() if name not in volumes):
         return _partly(declared, "groups that the data declare")
     named = patients(items, facts)
@@ -80,27 +80,40 @@ def find_groups(items: Sequence[Item], rule: SplitPart, *, facts: Mapping[str, F
 def sure_groups(items: Sequence[Item], facts: Mapping[str, Facts]) -> dict[str, str]:
     """The group of each picture as far as it needs no guess, by item name; a picture may have none.
 
-    As the data declare them, else the patients of the files' headers, else words such as patient in names, else volumes.
+    As the data declare them, else the patients of the files' headers (one for all is what anonymising leaves), else words such as
+    patient in names, else volumes. Where the parts of a given split number their pictures each from the start, what names say holds
+    within a part.
     """
     declared = {item.name: item.group for item in items}
-    volumes = {item.name: item.group for item in items if is_volume(item)}
+    volumes = {item.name: item.group for item in items if item.is_volume}
     named = patients(items, facts)
     if any(group for name, group in declared.items() if name not in volumes):
         return declared
-    if any(named.values()):
+    if len(set(named.values()) - {""}) > 1:
         return named
     shown = names_show(items)
-    return dict(shown.groups) if shown.strong and (not volumes or _are_of_volumes(shown, volumes)) else declared
+    if not shown.strong or (volumes and not _are_of_volumes(shown, volumes)):
+        return declared
+    if not begin_anew(items):
+        return dict(shown.groups)
+    groups = {item.name: f"{item.split}/{shown.groups[item.name]}" for item in items}
+    return groups if max(Counter(groups.values()).values()) > 1 else declared  # else counters, and nobody's names
 
 
-def is_volume(item: Item) -> bool:
-    """Its group is the name of its own file, which nobody declared: slices of a volume belong together."""
-    return stack_suffix(item.image.name) in VOLUME_SUFFIXES and item.group == bare_stem(item.image.name)
+def begin_anew(items: Sequence[Item]) -> bool:
+    """Whether the parts of a given split number their pictures each from the start: equal names in two then mean nothing.
+
+    ``train/images/case_001.png`` and ``test/images/case_001.png`` are two pictures, and as likely two cases.
+    """
+    parts = defaultdict(set)
+    for item in items:
+        parts[f"{folder_of(item)}/{stem_of(item)}"].add(item.split)
+    return any(len(found) > 1 for found in parts.values())
 
 
 def _are_of_volumes(shown: Shown, volumes: Mapping[str, str]) -> bool:
-    """Whether names tell who is in several volumes, as ``sub-01_ses-1`` and ``sub-01_ses-2`` do; counters number volumes."""
-    if not shown.groups or shown.seen == BEFORE_COUNTER:
+    """Whether words tell who is in several volumes, as in ``sub-01_ses-1`` and ``sub-01_ses-2``; folders may be kinds."""
+    if not shown.strong:
         return False
     together = {(volume, shown.groups[name]) for name, volume in volumes.items()}
     return len(together) == len(set(volumes.values())) > len(set(shown.groups.values()))

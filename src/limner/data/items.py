@@ -24,6 +24,7 @@ class Item:
     drawing : regions in place of a mask file.
     channels : further files of the same picture, one channel each, after `image`.
     frame : which page or slice of the files; None where a file is one picture.
+    is_volume : `group` is the volume that the picture is a slice of, which nobody declared.
     instances : a file in which each object has a number of its own; or one mask file for each object (`mask` is then their
         folder); None where files do not tell objects apart. The same file as `mask` where there are no class ids.
     """
@@ -37,6 +38,7 @@ class Item:
     channels: tuple[Path, ...] = ()
     frame: int | None = None
     instances: Path | tuple[Path, ...] | None = None
+    is_volume: bool = False
 
 
 @dataclass(frozen=True)

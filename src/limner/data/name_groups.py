@@ -42,8 +42,6 @@ _KINDS = frozenset({  # folders that say how a picture was made, not of whom
     "ct", "mr", "mri", "pet", "he", "ihc",
 })  # fmt: skip
 
-BEFORE_COUNTER = "file names before the last counter"
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -111,7 +109,7 @@ def names_show(items: Sequence[Item]) -> Shown:
         ("folder names", lambda: _by_folder(bases)),
         ("the files that hold several pictures", lambda: {i.name: i.image.name * (i.frame is not None) for i in items}),
         ("left and right of one number", lambda: {name: first_match(_SIDES, stem) for name, stem in stems.items()}),
-        (BEFORE_COUNTER, lambda: _by_series(stems)),
+        ("file names before the last counter", lambda: _by_series(stems)),
     )
     for seen, find in rules:
         groups = find()

@@ -21,7 +21,7 @@ from limner.core.errors import DataError, RecipeError
 from limner.core.files import write_text
 from limner.core.recipe_parts import SplitPart
 from limner.data.dataset import Dataset
-from limner.data.groups import Grouping, find_groups, sure_groups
+from limner.data.groups import Grouping, begin_anew, find_groups, patients, sure_groups
 from limner.data.layouts import Item
 from limner.data.split_rows import numbered_rows, read_rows, split_name
 from limner.data.stratify import Unit, draw, make_units, presence
@@ -195,8 +195,9 @@ def shares_groups(dataset: Dataset, train: Sequence[Item], groups: Mapping[str, 
     """
     named = {groups.get(item.name, "") for item in train}
     test = [item for item in dataset.items if item.split == "test"]
-    tested = {item.group for item in test}
-    if any(named) and not any(tested):  # headers or names tell them, of the test as well
+    tested = {item.group for item in test if not item.is_volume}
+    told = any(patients([*train, *test], dataset.facts).values())
+    if any(named) and not any(tested) and (told or not begin_anew([*train, *test])):  # headers or names tell them
         try:
             both = grouping_of(dataset, [*train, *test], rule).groups
         except RecipeError:  # a rule that knows the training pictures alone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -42,7 +42,7 @@ def npy_roles(files: Sequence[str]) -> tuple[dict[str, list[str]], dict[str, lis
 def expand_stacks(items: Sequence[Item]) -> tuple[Item, ...]:
     """Each item of several frames as one item a frame; the others as they are.
 
-    Slices of a volume get it as their group where they have none (see `limner.data.groups.is_volume`). A file that cannot be
+    Slices of a volume get it as their group where they have none (`Item.is_volume`). A file that cannot be
     read stays one item, which the survey then names.
 
     Raises
@@ -51,26 +51,26 @@ def expand_stacks(items: Sequence[Item]) -> tuple[Item, ...]:
     MachineError : the extra for medical files is not installed.
     """
     expanded = []
+    alike = Counter(_group(item) for item in items)
     for item in items:
         if not stack_suffix(item.image.name) and (item.mask is None or not stack_suffix(item.mask.name)):
             expanded.append(item)
             continue
         try:
             count = num_frames(item.image) if stack_suffix(item.image.name) else 1
-            group = item.group or _group(item)
         except DataError:
             expanded.append(item)
             continue
         files = (item.mask, item.instances, *item.channels)
         check_same_place(item.image, [path for path in files if isinstance(path, Path)])
+        name, volume = without_stack_suffix(item.name), _group(item)
+        if not item.group and volume:  # patient1/ct.nii.gz and patient2/ct.nii.gz are two
+            item = dataclasses.replace(item, group=volume if alike[volume] == 1 else name, is_volume=True)
         if count == 1:
-            expanded.append(dataclasses.replace(item, group=group))
+            expanded.append(item)
             continue
         _same_count(item, count)
-        name = without_stack_suffix(item.name)
-        expanded += [
-            dataclasses.replace(item, name=f"{name}/{frame:04d}", frame=frame, group=group) for frame in range(count)
-        ]
+        expanded += [dataclasses.replace(item, name=f"{name}/{frame:04d}", frame=frame) for frame in range(count)]
     return tuple(sorted(expanded, key=lambda item: item.name))
 
 

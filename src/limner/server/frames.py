@@ -27,6 +27,7 @@ from limner.data.png_chunks import may_state_orientation
 from limner.data.tiff_pages import all_series, check_whole
 
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # modes of Pillow
+_GRAY = ("1", "L", "LA")
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ def _read_animation(path: Path) -> list[Image]:
         if file.mode not in _EIGHT_BIT or is_deep_color_png(path):
             raise DataError("an animation of 16 bit", expected="8 bit", fix="save its frames as pages of a TIFF")
         orientation = exif_orientation(file) if may_state_orientation(path) else 1
+        mode = "L" if file.mode in _GRAY else "RGB"  # of the first frame: Pillow may give later ones another
         for index in range(int(getattr(file, "n_frames", 1))):
             file.seek(index)
-            pictures.append(upright(np.array(file.convert("RGB")), orientation))
+            frame = np.array(file.convert(mode))
+            pictures.append(upright(frame[..., None] if frame.ndim == 2 else frame, orientation))
     return pictures
 
 

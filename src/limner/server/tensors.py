@@ -19,6 +19,7 @@ from limner.server.refused import Refused
 DATATYPES = {"uint8": "UINT8", "uint16": "UINT16", "float32": "FP32"}
 TENSOR_PIXELS = 2**21  # N * H * W of what a network computes: what runs untiled has to fit the memory
 STRIDE, LEAST_SIDE = 32, 64  # networks pad sides to a multiple of the one, some of them to the other at least
+LEAST_SIDES = {"smp/pan": 128}  # of networks that need more
 TENSOR_VALUES = 2**25  # N * K * H * W of its output
 MOST_NUMBERS = 2**23  # of one request
 _ROW = 65_536  # values that are turned into text at a time
@@ -61,7 +62,13 @@ def read_tensor(value: object, *, where: str) -> Tensor:
 
 
 def network_input(
-    tensor: Tensor, *, channels: int, most_side: int, num_outputs: int, own_hw: tuple[int, int] | None = None
+    tensor: Tensor,
+    *,
+    channels: int,
+    most_side: int,
+    num_outputs: int,
+    own_hw: tuple[int, int] | None = None,
+    least: int = LEAST_SIDE,
 ) -> npt.NDArray[np.float32]:
     """``(N, C, H, W)`` float32 of an FP32 tensor.
 
@@ -70,7 +77,8 @@ def network_input(
     channels : C that the network wants.
     most_side : largest H and W.
     num_outputs : K, maps that the network answers with.
-    own_hw : the size that the network brings every picture to; None = it pads them.
+    own_hw : the size that the network brings every picture to; None = it pads them,
+    least : to this side at least.
 
     Raises
     ------
@@ -87,8 +95,8 @@ def network_input(
     if pixels > TENSOR_PIXELS:
         found = f"{tensor.name} holds {pixels:,} pixels; BYTES inputs are tiled and may be larger"
         raise Refused(413, "tensor_pixels", found, limit={"tensor_pixels": TENSOR_PIXELS})
-    rows, columns = own_hw or (padded_side(height), padded_side(width))
-    if count * rows * columns > TENSOR_PIXELS:
+    rows, columns = own_hw or (padded_side(height, least), padded_side(width, least))
+    if count > 1 and count * rows * columns > TENSOR_PIXELS:  # one picture is as large as it is
         found = (
             f"the network computes {tensor.name} as {count:,} pictures of {rows} x {columns}, at most {TENSOR_PIXELS:,} pixels "
             "are computed in one request; send fewer pictures"
@@ -100,7 +108,7 @@ def network_input(
     return numbers(tensor)
 
 
-def padded_side(side: int) -> int:
+def padded_side(side: int, least: int = LEAST_SIDE) -> int:
     """How long a side is when a network computes it.
 
     Examples
@@ -108,7 +116,7 @@ def padded_side(side: int) -> int:
     >>> padded_side(1), padded_side(65), padded_side(96)
     (64, 96, 96)
     """
-    return max(LEAST_SIDE, -(-side // STRIDE) * STRIDE)
+    return max(least, -(-side // STRIDE) * STRIDE)
 
 
 def numbers(tensor: Tensor) -> npt.NDArray[np.float32]:

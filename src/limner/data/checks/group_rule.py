@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from limner.core.errors import DataError
 from limner.data.declared import Declared
 from limner.data.findings import Finding, finding, shortened
-from limner.data.groups import is_volume
 from limner.data.layouts import Item, Layout
 
 
@@ -50,4 +49,4 @@ def _file_of(item: Item) -> str:
 
 def _is_alone(item: Item) -> bool:
     """Not even ``splits.csv`` gives a group to it; slices of a volume have their file as one."""
-    return not item.group or is_volume(item)
+    return not item.group or item.is_volume

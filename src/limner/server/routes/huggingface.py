@@ -19,9 +19,11 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from limner.core.object_head import QUERIES
 from limner.core.prediction import Prediction
 from limner.core.sample import Sample
 from limner.server.json_body import number_of, parse_body, picture_bytes
+from limner.server.loaded import Loaded
 from limner.server.options import Options, network_of
 from limner.server.refused import Refused
 from limner.server.state import State
@@ -78,10 +80,7 @@ def router(state: State) -> APIRouter:
         request.state.model = loaded.name
         deadline: float = request.state.deadline
         data, parameters = read_request(await request.body(), request.headers.get("content-type", ""))
-        options = Options(
-            threshold=parameters.mask_threshold if len(loaded.label_space) == 2 else None,
-            scores=parameters.needs_scores or network_of(loaded.segmenter) is not None,
-        )
+        options = options_for(loaded, parameters)
         with state.engine.seat(loaded.name) as seat:
             decoded = await state.decode(data, deadline=deadline)
             sample = Sample("picture", decoded.image)
@@ -93,6 +92,17 @@ def router(state: State) -> APIRouter:
         return JSONResponse(found, headers={**header(warnings), "Cache-Control": "no-store"})
 
     return routes
+
+
+def options_for(loaded: Loaded, parameters: Parameters) -> Options:
+    """What is asked of the model: a threshold where it decides alone; where queries do, it bounds the overlap."""
+    contract = None if loaded.bundle is None else loaded.bundle.contract
+    objects = None if contract is None else contract.objects
+    by_queries = objects is not None and objects.head == QUERIES and bool(loaded.label_space.things)
+    return Options(
+        threshold=parameters.mask_threshold if len(loaded.label_space) == 2 and not by_queries else None,
+        scores=parameters.needs_scores or network_of(loaded.segmenter) is not None,
+    )
 
 
 def read_request(body: bytes, content_type: str) -> tuple[bytes, Parameters]:

@@ -28,7 +28,16 @@ from limner.server.loaded import Loaded
 from limner.server.model_metadata import IMAGE, INPUT, LABELS, LOGITS, metadata, network_channels
 from limner.server.refused import Refused
 from limner.server.state import State
-from limner.server.tensors import MOST_NUMBERS, Tensor, answer_parts, network_input, read_tensor, texts
+from limner.server.tensors import (
+    LEAST_SIDE,
+    LEAST_SIDES,
+    MOST_NUMBERS,
+    Tensor,
+    answer_parts,
+    network_input,
+    read_tensor,
+    texts,
+)
 from limner.server.unusual import unusual
 
 MODEL = "/v2/models/{model}"
@@ -133,7 +142,8 @@ def read_request(
     space, contract = loaded.label_space, None if loaded.bundle is None else loaded.bundle.contract
     maps = space.num_maps if contract is None else contract.num_maps(space)
     own_hw = None if contract is None else size_of_queries(contract)
-    numbers = network_input(sent, channels=channels, most_side=most_side, num_outputs=maps, own_hw=own_hw)
+    least = LEAST_SIDES.get(loaded.architecture, LEAST_SIDE)
+    numbers = network_input(sent, channels=channels, most_side=most_side, num_outputs=maps, own_hw=own_hw, least=least)
     return document, sent, numbers
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from limner.api.confidence import calibrated_threshold
-from limner.core.bundle import Bundle
 from limner.server.answers import class_table
 from limner.server.engine import Engine
 from limner.server.loaded import Loaded
@@ -71,12 +69,7 @@ def described(loaded: Loaded, engine: Engine) -> dict[str, Any]:
         "intensity_range": list(contract.intensity_range),
         "tile": contract.tile,
         "flips": contract.flips,
-        "threshold": threshold_of(loaded.bundle),
+        "threshold": loaded.bundle.calibrated_threshold,
     }
     scores = loaded.bundle.training.get("scores") or {}
     return {**found, "scores": {key: scores[key] for key in SCORES if key in scores}} if scores else found
-
-
-def threshold_of(bundle: Bundle) -> float | None:
-    """The threshold of scores as they are handed out, rounded; None where classes compete."""
-    return None if bundle.threshold is None else round(calibrated_threshold(bundle.threshold, bundle), 6)
