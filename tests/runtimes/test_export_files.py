@@ -115,15 +115,15 @@ def test_a_network_of_one_layer_has_nothing_between_its_edges(tmp_path):
 @pytest.mark.parametrize("keep_edges", [False, True])
 def test_int8_of_openvino_resembles_the_network(tmp_path, keep_edges, capfd):
     pytest.importorskip("nncf")
-    openvino = pytest.importorskip("openvino")
-    from limner.runtimes.openvino import load
+    pytest.importorskip("openvino")
+    from limner.runtimes.openvino import core, load
     from limner.runtimes.quantize_openvino import quantize_openvino
 
     network = make()
     export_onnx(network.model, tmp_path / "m.onnx", channels=3)
     words = {"limner.architecture": "two layers"}
     kept = quantize_openvino(tmp_path / "m.onnx", tmp_path / "q", tiles(), keep_edges=keep_edges, metadata=words)
-    model = openvino.Core().read_model(tmp_path / "q/model.xml")
+    model = core().read_model(tmp_path / "q/model.xml")
     assert model.get_rt_info(["limner", "architecture"]).value == "two layers"
     assert len(kept) == (2 if keep_edges else 0)
     parity = compare(network, load(tmp_path / "q/model.xml", threads=1, bfloat16=False), tiles(count=2), threshold=0.5)

@@ -1,5 +1,7 @@
 """ONNX Runtime and OpenVINO compute what the file says, at any size, and say what is wrong with a broken file."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,6 +43,27 @@ def test_logits_are_those_of_the_file_at_any_size(tmp_path, load):
         found = predictor(batch)
         assert found.dtype == np.float32 and found.shape == (shape[0], 2, *shape[2:])
         np.testing.assert_allclose(found, convolve(batch), atol=1e-4)
+
+
+SIGNAL = """
+import signal, sys
+from limner.runtimes import openvino
+predictors = [openvino.load(sys.argv[1], threads=1, bfloat16=False) for _ in range(2)]
+openvino.has_fast_bfloat16()
+while predictors:
+    del predictors[0]
+signal.signal(signal.SIGTERM, lambda *_: print("heard", flush=True))
+signal.raise_signal(signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_heard_when_networks_are_gone(tmp_path):
+    pytest.importorskip("openvino")
+    write_convolution(tmp_path / "model.onnx")
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL, str(tmp_path / "model.onnx")], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
 
 
 @pytest.mark.parametrize("load", LOADERS)

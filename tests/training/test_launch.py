@@ -53,6 +53,24 @@ def work(job, place, listener):
     return place.rank, os.environ["LOCAL_RANK"], os.environ["MASTER_ADDR"]
 
 
+class Importing:
+    """What takes long to read in the first of the new processes, during which the whole group is signalled."""
+
+    def __init__(self, folder, number):
+        self.values = folder, number
+
+    def __reduce__(self):
+        return signal_once, self.values
+
+
+def signal_once(folder, number):
+    try:
+        (Path(folder) / "signalled").touch(exist_ok=False)
+        os.killpg(0, number)
+    finally:
+        time.sleep(SECONDS)
+
+
 def start(job, devices=2, stop=None):
     heard, begin = Heard(), time.monotonic()
     try:
@@ -108,27 +126,23 @@ def test_a_stop_is_handed_on_once_and_waited_for():
 
 
 GROUP = """
-import os, sys, threading
-from pathlib import Path
+import os, sys
 from limner.training.interrupt import interruptible
 from limner.training.launch import launch
-from tests.training.test_launch import work
+from tests.training.test_launch import Importing, work
 
 class Listener:
     def progress(self, *_):
         pass
 
     def message(self, text):
-        send()
-
-def send():
-    for word in sys.argv[2:]:
-        os.killpg(0, int(word))
+        os.killpg(0, number)
 
 if __name__ == "__main__":
-    if not sys.argv[1]:
-        threading.Timer(0.3, send).start()
-    job = {"folder": sys.argv[1] or "nowhere", 0: "work", 1: "work"}
+    folder, number, when = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    job = {"folder": folder, 0: "work", 1: "work"}
+    if when == "starting":
+        job["imports"] = Importing(folder, number)
     with interruptible() as stop:
         try:
             print(launch(work, job, devices=2, listener=Listener(), stop=stop))
@@ -137,10 +151,10 @@ if __name__ == "__main__":
 """
 
 
-def signalled_group(folder, number):
-    """What a launch says whose whole process group is signalled, as a terminal does it; "" = before its processes are ready."""
+def signalled_group(folder, number, when):
+    """What a launch says whose whole process group is signalled, as a terminal does it, ``starting`` or ``working``."""
     done = subprocess.run(
-        [sys.executable, "-c", GROUP, folder, str(int(number))], cwd=Path(__file__).parents[2], capture_output=True,
+        [sys.executable, "-c", GROUP, str(folder), str(int(number)), when], cwd=Path(__file__).parents[2], capture_output=True,
         text=True, timeout=90, start_new_session=True,
     )  # fmt: skip
     return done.stdout.strip(), done.stderr.strip()
@@ -149,12 +163,12 @@ def signalled_group(folder, number):
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups need a Unix system")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_for_all_is_one_signal_for_each(tmp_path, number):
-    assert signalled_group(str(tmp_path), number) == ("stopped", "")
+    assert signalled_group(tmp_path, number, "working") == ("stopped", "")
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups need a Unix system")
-def test_ctrl_c_while_processes_start_is_an_interruption_without_many_words():
-    assert signalled_group("", signal.SIGINT) == ("KeyboardInterrupt", "")
+def test_ctrl_c_while_processes_start_is_an_interruption_without_many_words(tmp_path):
+    assert signalled_group(tmp_path, signal.SIGINT, "starting") == ("KeyboardInterrupt", "")
 
 
 def test_a_signal_that_is_ignored_stays_so():

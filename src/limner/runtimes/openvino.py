@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,19 @@ class OpenvinoPredictor:
         )  # a copy: the next call writes into the tensor
 
 
+@functools.cache
+def core() -> openvino.Core:
+    """OpenVINO itself, one for the process and never let go.
+
+    Its CPU plugin gives signals a stack of their own and takes it away when it ends. Of two, the one that ends last puts back the
+    stack of the first, which is gone: the next signal, such as Ctrl-C, would end the process by a segmentation fault (2026.4).
+    """
+    return openvino.Core()
+
+
 def has_fast_bfloat16() -> bool:
     """Whether OpenVINO computes in bfloat16 on this processor without emulating it."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def load(file: Path, *, threads: int, bfloat16: bool, name: str = "openvino") -> OpenvinoPredictor:
@@ -50,10 +61,9 @@ def load(file: Path, *, threads: int, bfloat16: bool, name: str = "openvino") ->
     ------
     BundleError : the file is no network that this version of OpenVINO reads.
     """
-    core = openvino.Core()
     try:
-        compiled = core.compile_model(
-            core.read_model(str(file)),
+        compiled = core().compile_model(
+            core().read_model(str(file)),
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
