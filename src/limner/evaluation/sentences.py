@@ -113,7 +113,7 @@ def _group_sentence(page: ReportPage) -> list[str]:
 
 
 def _baseline_sentence(page: ReportPage) -> list[str]:
-    """Whether a method without learning does as well; intervals that overlap are no difference."""
+    """Whether a method without learning does as well; intervals that overlap do not tell."""
     known = [row for row in page.baselines if isinstance(row.get("dice"), (int, float)) and not math.isnan(row["dice"])]
     if not known:
         return []
@@ -127,8 +127,8 @@ def _baseline_sentence(page: ReportPage) -> list[str]:
     if ours.ci95[1] < low:
         return [f"A method without a network does better: {name} reaches {best['dice']:.3f}."]
     return [
-        f"A method without a network, {name}, reaches {best['dice']:.3f}; the intervals overlap, so these pictures do not show "
-        "which is better."
+        f"A method without a network, {name}, reaches {best['dice']:.3f}; the intervals overlap, which alone does not "
+        "tell which is better."
     ]
 
 
