@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from limner.api.confidence import (
     FEWEST,
     FEWEST_FOR_STEPS,
-    calibrated_threshold,
     confidence,
     corrected,
     expected_dice,
@@ -69,9 +68,9 @@ def test_labels_are_decided_at_the_same_pixels_as_without_calibration():
     raw = rng.random((1, 30, 41)).astype(np.float32)
     model = bundle(threshold=0.3, temperature=2.5, answers={"confidence": {"x": [0.0, 1.0], "y": [0.0, 1.0]}})
     labels, scores = (raw[0] > 0.3).astype(np.uint8), apply_temperature(raw, 2.5)
-    assert calibrated_threshold(0.3, model) == pytest.approx(1 / (1 + (0.7 / 0.3) ** (1 / 2.5)), abs=1e-6)
+    assert model.contract.calibrated(0.3) == pytest.approx(1 / (1 + (0.7 / 0.3) ** (1 / 2.5)), abs=1e-6)
     assert confidence(scores, model) == pytest.approx(confidence(scores, model, labels), abs=1e-6)
-    assert calibrated_threshold(0.0, model) == 0.0
+    assert model.contract.calibrated(0.0) == 0.0
 
 
 def fit(x, y, groups=None):

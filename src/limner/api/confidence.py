@@ -15,7 +15,6 @@ import numpy.typing as npt
 from limner.core.answers import CONFIDENCE
 from limner.core.bundle import Bundle
 from limner.core.labels import Labels, LabelSpace
-from limner.metrics.calibration import apply_temperature
 from limner.metrics.summary import unit_numbers
 
 FEWEST = 5  # pictures, or groups of pictures, below which nothing is said
@@ -44,18 +43,10 @@ def confidence(scores: npt.NDArray[np.floating], bundle: Bundle, labels: Labels 
         return None
     if labels is None:
         labels = bundle.label_space.decode(
-            np.asarray(scores, np.float32), threshold=calibrated_threshold(bundle.contract.threshold, bundle)
+            np.asarray(scores, np.float32), threshold=bundle.contract.calibrated(bundle.contract.threshold)
         )
     estimate = expected_dice(scores, labels, bundle.label_space)
     return None if math.isnan(estimate) else corrected(estimate, stored)
-
-
-def calibrated_threshold(threshold: float, bundle: Bundle) -> float:
-    """The threshold of scores as the network gives them, as one of calibrated scores."""
-    temperature = bundle.contract.temperature
-    if temperature == 1 or not 0 < threshold < 1:
-        return threshold
-    return float(apply_temperature(np.array([[threshold]]), temperature)[0, 0])
 
 
 def expected_dice(scores: npt.NDArray[np.floating], labels: Labels, label_space: LabelSpace) -> float:

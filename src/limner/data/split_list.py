@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from limner.core.errors import DataError
 from limner.data.annotated_set import Entry
-from limner.data.csv_table import TableError, read_table
 from limner.data.findings import Finding, counted, finding, shortened
 from limner.data.gathered import Gathered, Listed
 from limner.data.layouts import inside
 from limner.data.picture_names import entry_names
-from limner.data.split_rows import split_name, unset_splits
+from limner.data.split_rows import numbered_rows, split_name, unset_splits
 
 FILE_NAME = "splits.csv"
 
@@ -43,30 +41,16 @@ def read_list(path: Path) -> tuple[Row, ...]:
 
     Raises
     ------
-    DataError : no table (see `limner.data.csv_table.read_table`) with a column image; no rows; a row without an image, with a
-        path out of the folder or with an unknown split; some rows with a split and some without.
+    DataError : see `limner.data.split_rows.numbered_rows`; a row without an image, with a path out of the folder or with an
+        unknown split; some rows with a split and some without.
     """
-    try:
-        table = read_table(path)
-    except (OSError, TableError) as error:
-        raise DataError(
-            f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
-        ) from None
-    columns = [name.lower() for name in table.columns]
-    cells = [(line, {key.lower(): value for key, value in row.items()}) for line, row in table.rows]
-    if not cells or "image" not in columns:
-        raise DataError(
-            "rows missing" if "image" in columns else f"columns {', '.join(columns) or 'missing'}",
-            expected="image,split,group and a row for each picture", where=str(path),
-            fix="write the first line as image,split,group",
-        )  # fmt: skip
     rows = []
-    for line, row in cells:
+    for line, row in numbered_rows(path, masks=False):
         where = f"{path}, line {line}"
         inside(path.parent, row["image"].replace("\\", "/"), where)
-        split = split_name(row.get("split", ""), where)
-        image, mask = (row.get(column, "").replace("\\", "/") for column in ("image", "mask"))
-        rows.append(Row(line, PurePosixPath(image).as_posix(), mask, split, row.get("group", "")))
+        split = split_name(row["split"], where)
+        image, mask = (row[column].replace("\\", "/") for column in ("image", "mask"))
+        rows.append(Row(line, PurePosixPath(image).as_posix(), mask, split, row["group"]))
     unset_splits([(row.image, row.split) for row in rows], str(path))
     return tuple(rows)
 

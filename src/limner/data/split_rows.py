@@ -36,10 +36,11 @@ def numbered_rows(path: Path, *, masks: bool = True) -> list[tuple[int, dict[str
             f"{path.name} cannot be read: {error}", expected="a CSV file in UTF-8", where=str(path), fix="save it again"
         ) from None
     rows = [(line, {key.lower(): value for key, value in row.items()}) for line, row in table.rows]
-    if not rows or not ({"image", "mask"} if masks else {"image"}) <= set(rows[0][1]):
+    wanted = COLUMNS if masks else ("image", "split", "group")
+    if not rows or not {"image", "mask"} & set(wanted) <= set(rows[0][1]):
         raise DataError(
             f"columns {', '.join(rows[0][1]) if rows else 'and rows missing'}",
-            expected="image,mask,split,group", where=str(path), fix="write the first line as image,mask,split,group",
+            expected=",".join(wanted), where=str(path), fix=f"write the first line as {','.join(wanted)}",
         )  # fmt: skip
     return [(line, {column: row.get(column, "") for column in COLUMNS}) for line, row in rows]
 
