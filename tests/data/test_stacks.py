@@ -121,7 +121,7 @@ def test_volumes_that_would_be_turned_apart_are_refused(tmp_path, shift, other):
         image = load_image(item)
         np.testing.assert_array_equal(raw_mask(item).values if other == "mask" else image[..., 1], image[..., 0])
         return
-    with pytest.raises(DataError, match=r"is stored LPS, .*nii.gz RAS") as error:
+    with pytest.raises(DataError, match=rf"{names[other][0]} is stored LPS, {names[other][1]} RAS") as error:
         open_layout(tmp_path)
     assert "image.affine" in error.value.fix
 

@@ -48,10 +48,13 @@ def check_same_place(image: Path, others: Iterable[Path]) -> None:
             continue
         side = np.linalg.norm(corners[1:4] - corners[0], axis=1).min()
         if np.abs(corners - corners_other).max() > LARGEST_SHIFT * side:
+            one, two = (
+                f"{path.parent.name}/{path.name}" for path in (image, other)
+            )  # their names are as a rule the same
             raise DataError(
-                f"{image.name} is stored {stored}, {other.name} {stored_other}, and their headers put them into different places",
+                f"{one} is stored {stored}, {two} {stored_other}, and their headers put them into different places",
                 expected="one orientation, or headers of the same place", where=f"{image} and {other}",
-                fix=f"save {other.name} again with the header of {image.name}: nibabel.Nifti1Image(array, image.affine)",
+                fix=f"save {two} again with the header of {one}: nibabel.Nifti1Image(array, image.affine)",
             )  # fmt: skip
 
 
